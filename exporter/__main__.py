@@ -1,0 +1,169 @@
+"""The door: commands and arguments, nothing else."""
+
+import json
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvicorn
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from exporter import __version__, web
+from exporter.app import KIND_SETTINGS, App, load_settings
+from exporter.configuration import json_schema
+from exporter.errors import ExporterError
+from exporter.log import configure, redact
+from exporter.sinks.audit import audit as find_differences
+from exporter.sinks.migrations import migrate as apply_migrations
+
+cli = typer.Typer(
+    help="See what AI workflows do in production: runs, model calls, cost, on Grafana.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # its tracebacks show variables, and those hold secrets
+    add_completion=False,
+)
+console = Console()
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", envvar="AIWF_CONFIG", help="YAML file; without one, the environment is read."
+    ),
+]
+_state: dict[str, Path | None] = {"config": None}
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        console.print(__version__)
+        raise typer.Exit
+
+
+@cli.callback()
+def options(
+    config: Config = None,
+    log_level: Annotated[str, typer.Option(envvar="AIWF_LOG_LEVEL")] = "INFO",
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Options of every command."""
+    _state["config"] = config
+    configure(log_level.upper())
+
+
+@cli.command()
+def run() -> None:
+    """Poll every source at its interval and serve /metrics, until told to stop."""
+    serve(App(_state["config"]))
+
+
+def serve(app: App) -> None:
+    """Run an exporter and its web server in this process, until a signal ends it."""
+    host, _, port = app.settings.web.listen.rpartition(":")
+    server = uvicorn.Server(
+        uvicorn.Config(
+            web.build(app), host=host.strip("[]"), port=int(port), log_config=None, access_log=False
+        )
+    )
+    if hasattr(signal, "SIGHUP"):
+        # A thread of its own: a reload waits for locks, and a signal handler must not.
+        signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=app.reload).start())
+    app.start()
+    try:
+        server.run()
+    finally:
+        app.stop()
+
+
+@cli.command()
+def once() -> None:
+    """Poll each source one time, print what came, exit 1 if one failed."""
+    logging.getLogger().setLevel(logging.ERROR)
+    app = App(_state["config"])
+    try:
+        app.prepare()
+        results = [
+            poller.poll()
+            for poller in track(
+                app.pollers,
+                "polling",
+                console=Console(stderr=True),
+                disable=not sys.stderr.isatty(),
+            )
+        ]
+    finally:
+        app.stop()
+    table = Table("source", "outcome", "records", "newest data", "seconds", "detail")
+    for result in filter(None, results):
+        table.add_row(
+            result.source,
+            result.outcome,
+            str(result.records),
+            f"{result.newest_at:%Y-%m-%d %H:%M:%S} UTC" if result.newest_at else "–",
+            f"{result.duration_seconds:.2f}",
+            result.detail or "",
+        )
+    console.print(table if results else "no source is configured")
+    raise typer.Exit(0 if all(result and result.outcome == "ok" for result in results) else 1)
+
+
+@cli.command()
+def check() -> None:
+    """Say whether the configuration is right: exit 0, or 1 with file, path and cause."""
+    loaded = load_settings(_state["config"])
+    names = ", ".join(source.name for source in loaded.sources) or "none"
+    console.print(f"{_state['config'] or 'environment'}: ok; sources: {names}")
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring our database to this version; safe to repeat."""
+    for line in apply_migrations(load_settings(_state["config"]).database) or ["nothing to do"]:
+        console.print(line)
+
+
+@cli.command()
+def audit() -> None:
+    """Recompute the hourly sums from the raw rows; exit 1 if they differ."""
+    logging.getLogger().setLevel(logging.ERROR)
+    app = App(_state["config"])
+    try:
+        app.prepare()
+        with app.sink.connection() as connection:
+            differences = find_differences(connection)
+    finally:
+        app.stop()
+    table = Table("table", "differences")
+    for name, rows in differences.items():
+        table.add_row(name, str(len(rows)))
+        for row in rows[:10]:
+            console.print(f"{name}: {row}")
+    console.print(table)
+    raise typer.Exit(1 if any(differences.values()) else 0)
+
+
+@cli.command()
+def schema() -> None:
+    """Print the configuration's JSON schema, for editors."""
+    print(json.dumps(json_schema(KIND_SETTINGS), indent=2))  # noqa: T201  # its output is a file
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run a command; an error we understand is one line, never a traceback."""
+    try:
+        return cli(arguments, standalone_mode=True)
+    except ExporterError as error:
+        Console(stderr=True).print(
+            redact(str(error)), markup=False, highlight=False, soft_wrap=True
+        )
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,221 @@
+"""Joins the parts; the only module that knows every room."""
+
+import logging
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from exporter import __version__, configuration
+from exporter.content import ContentPolicy
+from exporter.errors import ConfigurationError, SinkError
+from exporter.interfaces import PollResult
+from exporter.log import redact
+from exporter.poll import Poller
+from exporter.pricing import Pricing
+from exporter.schedule import Schedule
+from exporter.settings import Settings
+from exporter.sinks import housekeeping
+from exporter.sinks.exposition import Exposition
+from exporter.sinks.migrations import migrate
+from exporter.sinks.prometheus import Bookkeeper, LabelCaps
+from exporter.sinks.timescale import TimescaleSink
+from exporter.sources import KINDS
+
+log = logging.getLogger(__name__)
+
+_THREADS = 8
+_HOUSEKEEPING_EVERY = timedelta(hours=6)
+_RHYTHMS_EVERY = timedelta(minutes=5)
+_RETRY_START = timedelta(seconds=10)
+KIND_SETTINGS = {kind: entry.settings for kind, entry in KINDS.items()}
+
+
+def load_settings(path: Path | None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read the configuration and teach the log its secrets."""
+    loaded = configuration.load(path, KIND_SETTINGS, environ)
+    redact.learn(loaded.secrets())
+    return loaded
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """A source as the landing page shows it."""
+
+    name: str
+    kind: str
+    every: timedelta
+    last: PollResult | None
+
+
+class App:
+    """The running exporter."""
+
+    def __init__(self, config_path: Path | None, environ: Mapping[str, str] = os.environ) -> None:
+        self._config_path = config_path
+        self._environ = environ
+        self._reloading = threading.Lock()
+        self._ready = False
+        self.settings = load_settings(config_path, environ)
+        caps = LabelCaps(self.settings.metrics.max_label_values)
+        self._bookkeeper = Bookkeeper(caps)
+        self.exposition = Exposition(caps, self._bookkeeper, version=__version__)
+        self.sink = TimescaleSink(
+            self.settings.database.url.get_secret_value(), connections=_THREADS + 4
+        )
+        self._schedule = Schedule(_THREADS)
+        self.pollers: list[Poller] = self._build_pollers(self.settings)
+        self._told_reload(datetime.now(UTC))
+
+    def _build_pollers(self, built_from: Settings) -> list[Poller]:
+        pricing = Pricing(built_from.prices)
+        content = ContentPolicy(built_from.content)
+        return [
+            Poller(
+                KINDS[source.kind].source(source),
+                self.sink,
+                accountant=self._bookkeeper,
+                display=self.exposition,
+                pricing=pricing,
+                content=content,
+            )
+            for source in built_from.sources
+        ]
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether counters are restored and sources are polled."""
+        return self._ready
+
+    def sources(self) -> list[SourceState]:
+        """Every configured source and how its last poll ended."""
+        last = {poller.source.name: poller.last_result for poller in self.pollers}
+        return [
+            SourceState(source.name, source.kind, source.every, last.get(source.name))
+            for source in self.settings.sources
+        ]
+
+    def prepare(self) -> list[str]:
+        """Migrate the database and restore counters; nothing is served before.
+
+        Raises:
+            SinkError: the database does not answer yet.
+            ConfigurationError: it is one we cannot work with.
+        """
+        done = migrate(self.settings.database)
+        self.sink.open()
+        self.exposition.restore(self.sink.counters())
+        self._register_sources()
+        self._refresh_rhythms()
+        self.exposition.own("aiwf_sink_up", 1)
+        self._ready = True
+        return done
+
+    def start(self) -> None:
+        """Begin to poll, as soon as the database lets us."""
+        self._schedule.start()
+        self._start_jobs()
+
+    def _start_jobs(self) -> None:
+        if not self._ready:
+            try:
+                for line in self.prepare():
+                    log.info("database.migrated", extra={"detail": line})
+            except (SinkError, ConfigurationError) as error:
+                self.exposition.own("aiwf_sink_up", 0)
+                log.warning("database.unavailable", extra={"detail": str(error)})
+                retry_at = datetime.now(UTC) + _RETRY_START
+                self._schedule.every(
+                    _RETRY_START, self._retry_start, name="start", first_at=retry_at
+                )
+                return
+        self._schedule.clear()
+        for poller, source in zip(self.pollers, self.settings.sources, strict=True):
+            self._schedule.every(source.every, poller.poll, name=f"poll {source.name}")
+        self._schedule.every(_RHYTHMS_EVERY, self._refresh_rhythms, name="rhythms")
+        self._schedule.every(_HOUSEKEEPING_EVERY, self.keep_house, name="housekeeping")
+
+    def _retry_start(self) -> None:
+        if not self._ready:
+            self._start_jobs()
+
+    def stop(self) -> None:
+        """Finish what is under way and give everything back."""
+        self._schedule.stop()
+        for poller in self.pollers:
+            poller.retire()
+        self.sink.close()
+
+    def _refresh_rhythms(self) -> None:
+        try:
+            self.exposition.rhythms(self.sink.rhythms())
+        except SinkError as error:
+            log.warning("rhythms.unavailable", extra={"detail": str(error)})
+
+    def keep_house(self) -> None:
+        """Retention and compression; one exporter at a time."""
+        now = datetime.now(UTC)
+        try:
+            with self.sink.session("housekeeping") as session:
+                if session is None:
+                    return
+                with self.sink.connection() as connection:
+                    deleted = housekeeping.retain(connection, self.settings.retention, now)
+                    compressed = housekeeping.compress(connection, now)
+        except SinkError as error:
+            log.warning("housekeeping.failed", extra={"detail": str(error)})
+            return
+        log.info(
+            "housekeeping.finished", extra={"deleted": deleted, "compressed_chunks": compressed}
+        )
+
+    def reload(self) -> str | None:
+        """Take over the configuration again; on error keep the old one and return the reason."""
+        with self._reloading:
+            try:
+                fresh = self._acceptable_settings()
+                pollers = self._build_pollers(fresh)
+            except ConfigurationError as error:
+                redact.learn(self.settings.secrets())
+                self._told_reload(None)
+                reason = redact(str(error))
+                log.warning("config.refused", extra={"detail": reason})
+                return reason
+            for poller in self.pollers:
+                poller.retire()
+            for old in {old.name for old in self.settings.sources} - {
+                new.name for new in fresh.sources
+            }:
+                self.exposition.forget(old)
+            self.pollers, self.settings = pollers, fresh
+            self._schedule.clear()
+            if self._ready:
+                self._register_sources()
+            self._start_jobs()
+            self._told_reload(datetime.now(UTC))
+            log.info("config.reloaded", extra={"sources": len(fresh.sources)})
+            return None
+
+    def _acceptable_settings(self) -> Settings:
+        fresh = load_settings(self._config_path, self._environ)
+        if fresh.database != self.settings.database or fresh.web != self.settings.web:
+            raise ConfigurationError(
+                "database and web cannot change while running: restart the exporter"
+            )
+        return fresh
+
+    def _register_sources(self) -> None:
+        caught_up = {row["source"]: row["caught_up"] for row in self.sink.sources()}
+        for source in self.settings.sources:
+            self.exposition.register(
+                source.name, source.every, caught_up=caught_up.get(source.name, False)
+            )
+
+    def _told_reload(self, accepted_at: datetime | None) -> None:
+        self.exposition.own("aiwf_config_last_reload_successful", accepted_at is not None)
+        if accepted_at is not None:
+            self.exposition.own(
+                "aiwf_config_last_reload_success_timestamp_seconds", accepted_at.timestamp()
+            )

@@ -1,0 +1,183 @@
+"""A YAML file or the environment → settings; every mistake is named with place and remedy."""
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from exporter.errors import ConfigurationError
+from exporter.settings import Settings, SourceSettings
+
+Kinds = Mapping[str, type[SourceSettings]]
+"""Source kind → the settings it takes."""
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader that refuses a key written twice, which YAML would silently resolve."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[object, object]:
+    seen: set[object] = set()
+    for key_node, _ in node.value:
+        key = loader.construct_object(key_node)
+        if key in seen:
+            raise yaml.MarkedYAMLError(
+                problem=f"key {key!r} stands twice", problem_mark=key_node.start_mark
+            )
+        seen.add(key)
+    return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def load(path: Path | None, kinds: Kinds, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read the configuration file, or without one build the common case from the environment.
+
+    Raises:
+        ConfigurationError: one line per mistake, each with file, path and remedy.
+    """
+    if path is None:
+        return parse(_from_environment(kinds, environ), kinds, environ, place="environment")
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506  # a SafeLoader
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path}: not UTF-8 at byte {error.start}") from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigurationError(f"{path}{where}: not valid YAML: {error.problem}") from error
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"{path}: not valid YAML: {error}") from error
+    return parse({} if document is None else document, kinds, environ, place=str(path))
+
+
+def _from_environment(kinds: Kinds, environ: Mapping[str, str]) -> dict[str, Any]:
+    def is_set(name: str) -> bool:
+        return bool(environ.get(name) or environ.get(f"{name}_FILE"))
+
+    database: dict[str, Any] = {"url": {"env": "AIWF_DATABASE_URL"}}
+    if is_set("AIWF_DASHBOARD_PASSWORD"):
+        database["dashboard_password"] = {"env": "AIWF_DASHBOARD_PASSWORD"}
+    web: dict[str, Any] = {}
+    if environ.get("AIWF_LISTEN"):
+        web["listen"] = environ["AIWF_LISTEN"]
+    if is_set("AIWF_TOKEN"):
+        web["token"] = {"env": "AIWF_TOKEN"}
+    sources = [
+        {"name": kind, "kind": kind}
+        | {field: {"env": name} for field, name in model.from_environment.items()}
+        for kind, model in kinds.items()
+        if model.from_environment and all(map(is_set, model.from_environment.values()))
+    ]
+    return {"database": database, "web": web, "sources": sources}
+
+
+def parse(document: object, kinds: Kinds, environ: Mapping[str, str], *, place: str) -> Settings:
+    """Turn a parsed document into settings; `place` begins each message.
+
+    Raises:
+        ConfigurationError: one line per mistake.
+    """
+    if not isinstance(document, dict):
+        raise ConfigurationError(
+            f"{place}: the top level must be a mapping; known: {_known(Settings)}"
+        )
+    mistakes: list[str] = []
+    entries = document.get("sources") or []
+    if not isinstance(entries, list):
+        mistakes.append("sources: must be a list of sources")
+        entries = []
+    sources = tuple(
+        source
+        for index, entry in enumerate(entries)
+        if (source := _source(index, entry, kinds, environ, mistakes)) is not None
+    )
+    for name in {source.name for source in sources}:
+        if sum(source.name == name for source in sources) > 1:
+            mistakes.append(f"sources.{name}: the name stands twice; each source needs its own")
+    try:
+        settings = Settings.model_validate(
+            {**document, "sources": sources}, context={"environ": environ}
+        )
+    except ValidationError as error:
+        mistakes.extend(_messages(error, Settings, ""))
+    if mistakes:
+        raise ConfigurationError("\n".join(f"{place}: {mistake}" for mistake in mistakes))
+    return settings
+
+
+def _source(
+    index: int, entry: object, kinds: Kinds, environ: Mapping[str, str], mistakes: list[str]
+) -> SourceSettings | None:
+    if not isinstance(entry, dict):
+        mistakes.append(f"sources.{index}: must be a mapping with name and kind")
+        return None
+    place = f"sources.{entry.get('name', index)}"
+    kind = entry.get("kind")
+    if kind not in kinds:
+        problem = "missing key 'kind'" if kind is None else f"unknown kind {kind!r}"
+        mistakes.append(f"{place}: {problem}; known: {', '.join(sorted(kinds))}")
+        return None
+    try:
+        return kinds[str(kind)].model_validate(entry, context={"environ": environ})
+    except ValidationError as error:
+        mistakes.extend(_messages(error, kinds[str(kind)], f"{place}."))
+        return None
+
+
+def _messages(error: ValidationError, model: type[BaseModel], prefix: str) -> Iterator[str]:
+    for detail in error.errors(include_url=False, include_input=False):
+        *parents, last = detail["loc"] or ("",)
+        place = (prefix + ".".join(map(str, parents))).rstrip(".")
+        at = f"{place}: " if place else ""
+        full = (prefix + ".".join(map(str, detail["loc"]))).rstrip(".")
+        if detail["type"] == "extra_forbidden":
+            known = _model_at(model, parents)
+            close = difflib.get_close_matches(str(last), list(known.model_fields), 1)
+            hint = f" (did you mean {close[0]!r}?)" if close else ""
+            yield f"{at}unknown key {str(last)!r}{hint}; known: {_known(known)}"
+        elif detail["type"] == "missing":
+            yield f"{at}missing key {str(last)!r}"
+        else:
+            text = detail["msg"].removeprefix("Value error, ")
+            yield f"{full}: {text[0].lower()}{text[1:]}" if full else text
+
+
+def _known(model: type[BaseModel]) -> str:
+    return ", ".join(sorted(model.model_fields))
+
+
+def _model_at(model: type[BaseModel], path: list[int | str]) -> type[BaseModel]:
+    """Follow field names down to the model that holds the last key of an error's place."""
+    for part in path:
+        if isinstance(part, int):
+            continue
+        annotation = model.model_fields[part].annotation
+        candidates = [annotation, *getattr(annotation, "__args__", ())]
+        model = next(
+            found
+            for found in candidates
+            if isinstance(found, type) and issubclass(found, BaseModel)
+        )
+    return model
+
+
+def json_schema(kinds: Kinds) -> dict[str, Any]:
+    """The configuration as JSON schema, for editors."""
+    schema = Settings.model_json_schema()
+    branches = []
+    for kind, model in kinds.items():
+        branch = model.model_json_schema(ref_template="#/$defs/{model}")
+        schema.setdefault("$defs", {}).update(branch.pop("$defs", {}))
+        branch["properties"]["kind"] = {"const": kind}
+        branches.append(branch)
+    schema["properties"]["sources"]["items"] = {"oneOf": branches}
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    return schema

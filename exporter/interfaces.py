@@ -1,0 +1,173 @@
+"""Source and Sink: what a poll asks, and where what it learns goes."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from exporter.records import ExecutionStatus, Json, Record
+
+Cursor = Mapping[str, Json]
+"""Where a source stands; only the source that wrote it understands it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenExecution:
+    """An execution that had not ended when it was last read."""
+
+    execution_id: str
+    engine_state: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """What is remembered of a source between polls."""
+
+    cursor: Cursor = field(default_factory=dict)
+    generation: int = 0  # rises with every committed batch; guards against a second writer
+    caught_up: bool = False  # whether its first backlog has been read to the end
+    newest_at: datetime | None = None  # the source's own time of the newest record ever read
+    open_executions: Sequence[OpenExecution] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Records and the cursor that is true once they are written: one transaction."""
+
+    records: Sequence[Record]
+    cursor: Cursor
+    caught_up: bool = False  # nothing older than this is left unread
+    newest_at: datetime | None = None  # the source's own time of its newest record
+    # What was left out and why ("too_large": 2): partial success is said, never hidden.
+    omissions: Mapping[str, int] = field(default_factory=dict)
+
+
+class Source(Protocol):
+    """Something that is asked at intervals."""
+
+    @property
+    def name(self) -> str:
+        """The name in the configuration: column and label `source`."""
+
+    def poll(self, position: Position, now: datetime) -> Iterator[Batch]:
+        """Yield what is new since `position`, oldest first, in batches of bounded size.
+
+        Raises:
+            TransientError: it may answer at the next interval.
+            SourceError: it will not answer until somebody acts.
+        """
+
+    def close(self) -> None:
+        """Give back connections; the source may be polled again afterwards."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionChange:
+    """An execution that differs from what was stored under its key."""
+
+    source: str
+    workflow: str
+    status: ExecutionStatus
+    stored_status: ExecutionStatus | None  # None: it is new
+    created_at: datetime
+    finished_at: datetime | None
+    duration_seconds: float | None
+    error_type: str | None
+    items_total_added: int
+    items_failed_added: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LlmCallChange:
+    """A model call that differs from what was stored under its key, and by how much."""
+
+    source: str
+    workflow: str
+    provider: str
+    model: str
+    status: ExecutionStatus
+    is_new: bool
+    is_unpriced: bool  # it succeeded, and its cost is unknown
+    latency_seconds: float | None
+    time_to_first_token_seconds: float | None
+    input_tokens_added: int
+    output_tokens_added: int
+    cost_usd_added: Decimal
+
+
+Change = ExecutionChange | LlmCallChange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Increment:
+    """By how much a persisted metric series moves; `keep_max` series only ever rise to `amount`."""
+
+    metric: str
+    labels: tuple[tuple[str, str], ...]  # sorted by name
+    amount: float
+    keep_max: bool = False
+
+
+class Accountant(Protocol):
+    """Turns what was newly written into movements of counters."""
+
+    def increments(
+        self, source: str, changes: Sequence[Change], omissions: Mapping[str, int]
+    ) -> Sequence[Increment]:
+        """Say by how much each counter moves; called inside the write transaction."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Present:
+    """What of a source is true now, for gauges."""
+
+    workflows: Mapping[str, bool]  # name → whether its engine starts it by itself
+    open_executions: Mapping[tuple[str, str], int]  # (workflow, status) → how many
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollResult:
+    """How one poll ended."""
+
+    source: str
+    outcome: str  # ok | standby | later | refused | blocked | failed
+    started_at: datetime
+    duration_seconds: float
+    records: int = 0
+    newest_at: datetime | None = None
+    reason: str | None = None  # a short word, when the source refused
+    detail: str | None = None
+
+
+class SinkSession(Protocol):
+    """The sink under the lease of one source."""
+
+    def position(self) -> Position:
+        """Read back where the source stands."""
+
+    def write(
+        self, position: Position, batch: Batch, accountant: Accountant, now: datetime
+    ) -> tuple[Position, Sequence[Increment]]:
+        """Commit one batch: rows, sums, counters and cursor in one transaction.
+
+        Returns the new position and the counters' movements. Writing the same batch twice
+        changes nothing but the generation.
+
+        Raises:
+            SinkError: nothing was written.
+        """
+
+    def present(self) -> Present:
+        """Say what of the source is true now."""
+
+
+class Sink(Protocol):
+    """Where history goes."""
+
+    def session(self, source: str) -> AbstractContextManager[SinkSession | None]:
+        """Lease a source; None while another exporter polls it."""
+
+    def record_poll(self, result: PollResult) -> None:
+        """Remember how a poll ended; a sink that is down forgets it."""

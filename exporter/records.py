@@ -1,0 +1,193 @@
+"""The words: what sources say and sinks understand.
+
+Times are aware UTC and end in `_at`; durations are float seconds; money is `Decimal` USD.
+`None` means unknown, never zero.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+"""What JSON can say."""
+
+
+class ExecutionStatus(StrEnum):
+    """Where an execution stands; everything from `success` on is final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING = "waiting"
+    SUCCESS = "success"
+    ERROR = "error"
+    TIMEOUT = "timeout"
+    CANCELED = "canceled"
+    CRASHED = "crashed"
+    PRUNED = "pruned"  # gone from its engine before we saw it end
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the engine is done with it (a newer state of the same row is still accepted)."""
+        return self not in OPEN_STATUSES
+
+
+OPEN_STATUSES = frozenset(
+    {ExecutionStatus.QUEUED, ExecutionStatus.RUNNING, ExecutionStatus.WAITING}
+)
+FINAL_STATUSES = tuple(status for status in ExecutionStatus if status not in OPEN_STATUSES)
+
+
+class StepKind(StrEnum):
+    """What a step does."""
+
+    LLM = "llm"
+    TOOL = "tool"
+    RETRIEVAL = "retrieval"
+    HTTP = "http"
+    DATABASE = "database"
+    CODE = "code"
+    TRIGGER = "trigger"
+    WORKFLOW = "workflow"
+    OTHER = "other"
+
+
+class Operation(StrEnum):
+    """What a model was asked to do."""
+
+    CHAT = "chat"
+    EMBEDDINGS = "embeddings"
+    IMAGE = "image"
+    AUDIO = "audio"
+    MODERATION = "moderation"
+    OTHER = "other"
+
+
+class CostSource(StrEnum):
+    """Who named the cost: the engine or gateway (reported), or we from tokens (priced)."""
+
+    REPORTED = "reported"
+    PRICED = "priced"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workflow:
+    """A workflow as its engine knows it now; known before its first run."""
+
+    source: str
+    workflow_id: str
+    workflow: str  # its present name, unique within the source
+    active: bool  # whether the engine starts it by itself
+    version: str | None = None
+    project: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """One run of a workflow. Key: source, execution_id, created_at."""
+
+    source: str
+    execution_id: str
+    created_at: datetime  # immutable: the time key
+    workflow_id: str
+    workflow: str
+    status: ExecutionStatus
+    started_at: datetime | None = None
+    finished_at: datetime | None = None  # None: not ended, or the engine does not say
+    workflow_version: str | None = None
+    trigger: str | None = None
+    error_type: str | None = None
+    error_message: str | None = None
+    error_step: str | None = None
+    retry_of: str | None = None
+    parent_execution_id: str | None = None
+    trace_id: str | None = None
+    customer: str | None = None
+    project: str | None = None
+    team: str | None = None
+    tags: tuple[str, ...] = ()
+    attributes: Mapping[str, Json] = field(default_factory=dict)
+    items_total: int | None = None
+    items_failed: int | None = None
+    engine_state: str | None = (
+        None  # the engine's own mark of this state: another mark, another read
+    )
+    steps_known: bool = True  # False: its run data could not be read, steps and calls are unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionGone:
+    """An execution we saw open that its engine no longer has: closed as `pruned`."""
+
+    source: str
+    execution_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One run of one step. Key: its execution's key and step_id."""
+
+    source: str
+    execution_id: str
+    created_at: datetime  # of the execution: the time key they share
+    step_id: str
+    name: str
+    kind: StepKind
+    status: ExecutionStatus
+    parent_step_id: str | None = None  # the step on whose behalf this one ran
+    started_at: datetime | None = None
+    duration_seconds: float | None = None
+    attempt: int = 1
+    items_in: int | None = None
+    items_out: int | None = None
+    items_failed: int | None = None
+    error_type: str | None = None
+    error_message: str | None = None
+    copied_from: str | None = None  # the execution that really ran it: a retry repeats its rows
+    attributes: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LlmCall:
+    """One call of one model. Key: its execution's key and call_id.
+
+    Workflow, customer, project and team are its execution's, repeated here so that cost
+    can be summed by them without a join.
+    """
+
+    source: str
+    execution_id: str
+    created_at: datetime  # of the execution: the time key they share
+    call_id: str
+    provider: str
+    model: str
+    operation: Operation
+    status: ExecutionStatus
+    workflow_id: str
+    workflow: str
+    started_at: datetime
+    step_id: str | None = None
+    requested_model: str | None = None
+    error_type: str | None = None
+    finish_reason: str | None = None
+    latency_seconds: float | None = None
+    time_to_first_token_seconds: float | None = None
+    input_tokens: int | None = None  # total: cached and cache-written included
+    cached_input_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    output_tokens: int | None = None  # total: reasoning included
+    reasoning_tokens: int | None = None
+    tokens_estimated: bool = False
+    cost_usd: Decimal | None = None
+    cost_source: CostSource | None = None
+    customer: str | None = None
+    project: str | None = None
+    team: str | None = None
+    prompt: str | None = None
+    response: str | None = None
+
+
+Record = Workflow | Execution | ExecutionGone | Step | LlmCall
+"""Everything a source may say."""

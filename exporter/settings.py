@@ -1,0 +1,206 @@
+"""The settings tree: frozen, strict, and what each setting means."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    SerializeAsAny,
+    ValidationInfo,
+    WithJsonSchema,
+)
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, timedelta):
+        return value
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{value!r} is no duration; write for example 30s, 5m, 12h or 90d")
+    return timedelta(seconds=float(match[1]) * _UNIT_SECONDS[match[2]])
+
+
+def read_secret(name: str, environ: Mapping[str, str]) -> str | None:
+    """Return the variable's value, or the content of the file that `<name>_FILE` names."""
+    if environ.get(name):
+        return environ[name]
+    path = environ.get(f"{name}_FILE")
+    return _read_secret_file(Path(path)) if path else None
+
+
+def _read_secret_file(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"the secret file {path} cannot be read: {type(error).__name__}") from None
+
+
+def _secret(value: object, info: ValidationInfo) -> object:
+    match value:
+        case SecretStr():
+            return value
+        case {"env": str(name), **rest} if not rest:
+            found = read_secret(name, (info.context or {}).get("environ", os.environ))
+            if not found:
+                raise ValueError(f"environment variable {name} is not set; set it, or {name}_FILE")
+        case {"file": str(path), **rest} if not rest:
+            found = _read_secret_file(Path(path))
+            if not found:
+                raise ValueError(f"the secret file {path} is empty")
+        case _:
+            raise ValueError(
+                "a secret is not written here; write {env: NAME} or {file: /path/to/secret}"
+            )
+    return SecretStr(found)
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration),
+    WithJsonSchema({"type": "string", "pattern": f"^{_DURATION.pattern}$", "examples": ["30s"]}),
+]
+Secret = Annotated[
+    SecretStr,
+    BeforeValidator(_secret),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "oneOf": [
+                {"properties": {key: {"type": "string"}}, "required": [key]}
+                for key in ("env", "file")
+            ],
+            "additionalProperties": False,
+        }
+    ),
+]
+
+
+class Strict(BaseModel):
+    """Frozen, and no key it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+def _listen(value: object) -> object:
+    host, _, port = str(value).rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise ValueError(f"{value!r} is no address; write host:port, for example 127.0.0.1:9849")
+    return value
+
+
+class DatabaseSettings(Strict):
+    """Where history goes."""
+
+    url: Secret
+    """PostgreSQL ≥ 15, with or without TimescaleDB: postgresql://user:password@host/database."""
+    dashboard_role: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")] = "aiwf_dashboards"
+    """The read-only role that Grafana connects as; `migrate` creates it."""
+    dashboard_password: Secret | None = None
+    """Its password; without one the role cannot log in."""
+
+
+class WebSettings(Strict):
+    """The HTTP server."""
+
+    listen: Annotated[str, BeforeValidator(_listen)] = "127.0.0.1:9849"
+    token: Secret | None = None
+    """Bearer token for everything that writes; without one, writing over HTTP is refused."""
+
+
+class ContentSettings(Strict):
+    """What is kept of prompts and responses."""
+
+    capture: Literal["full", "truncated", "off"] = "truncated"
+    max_chars: Annotated[int, Field(ge=1, le=1_000_000)] = 8000
+    redact: tuple[Literal["email", "api_key", "card"], ...] = ("api_key",)
+
+
+class MetricsSettings(Strict):
+    """How much /metrics may hold."""
+
+    max_label_values: Annotated[int, Field(ge=1, le=100_000)] = 500
+    """Distinct values of one label; what comes beyond is counted under `other`."""
+
+
+class RetentionSettings(Strict):
+    """How long raw rows are kept; the hourly sums are kept for ever."""
+
+    executions: Duration = timedelta(days=90)
+    """Executions, steps and model calls."""
+    llm_content: Duration = timedelta(days=30)
+    """Prompts and responses."""
+    polls: Duration = timedelta(days=14)
+
+
+class PriceOverride(Strict):
+    """A price of your own, in USD per million tokens; it wins over the catalogue."""
+
+    provider: str | None = None
+    """The provider as shown in `llm_calls`; none means any."""
+    model: str
+    """The model's exact name."""
+    input: Annotated[Decimal, Field(ge=0)]
+    output: Annotated[Decimal, Field(ge=0)]
+    cached_input: Annotated[Decimal, Field(ge=0)] | None = None
+    """None: cached tokens cost what input costs."""
+    cache_write: Annotated[Decimal, Field(ge=0)] | None = None
+    valid_from: date | None = None
+    """First UTC day of this price; none means always."""
+
+
+class SourceSettings(Strict):
+    """What every source has; each kind adds its own."""
+
+    from_environment: ClassVar[Mapping[str, str]] = {}
+    """Field → variable: with all of them set, a source needs no configuration file."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+    kind: str
+    every: Duration = timedelta(seconds=30)
+
+
+class Settings(Strict):
+    """The whole configuration."""
+
+    database: DatabaseSettings
+    web: WebSettings = WebSettings()
+    content: ContentSettings = ContentSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    retention: RetentionSettings = RetentionSettings()
+    prices: tuple[PriceOverride, ...] = ()
+    sources: tuple[SerializeAsAny[SourceSettings], ...] = ()
+
+    def secrets(self) -> Iterator[str]:
+        """Every secret in the tree, so that the log can hide them."""
+        return _secrets(self)
+
+
+def _secrets(node: object) -> Iterator[str]:
+    match node:
+        case SecretStr():
+            value = node.get_secret_value()
+            yield value
+            password = urlsplit(value).password if "://" in value else None
+            if password:
+                yield password
+        case BaseModel():
+            for _, child in node:
+                yield from _secrets(child)
+        case tuple():
+            for child in node:
+                yield from _secrets(child)
+        case _:
+            pass

@@ -1,0 +1,1 @@
+"""Everywhere records go."""

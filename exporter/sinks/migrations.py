@@ -1,0 +1,204 @@
+"""Applies timescaledb/: migrations once, views when they changed, and what the edition allows."""
+
+import hashlib
+import logging
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from exporter.errors import ConfigurationError, SinkError
+from exporter.settings import DatabaseSettings
+from exporter.sinks.housekeeping import timescale_license
+
+log = logging.getLogger(__name__)
+
+Connection = psycopg.Connection[dict[str, Any]]
+_LOCK = 7_304_201_991  # one migration at a time per database
+_OLDEST_SERVER = 15
+
+
+def _definition() -> Path:
+    shipped = Path(str(files("exporter"))) / "_timescaledb"
+    return shipped if shipped.is_dir() else Path(__file__).parents[2] / "timescaledb"
+
+
+def migrate(settings: DatabaseSettings) -> list[str]:
+    """Bring the database to this version and return what was done, one line each.
+
+    Raises:
+        SinkError: the database cannot be reached, or refused; nothing was changed half.
+        ConfigurationError: it is a database that we cannot work with.
+    """
+    try:
+        with psycopg.connect(
+            settings.url.get_secret_value(), row_factory=dict_row, connect_timeout=10
+        ) as connection:
+            return _migrate(connection, settings)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise ConfigurationError(
+            f"database: {str(error).partition(chr(10))[0]}; our role must own its schema: "
+            "GRANT CREATE ON SCHEMA public TO it"
+        ) from None
+    except psycopg.ProgrammingError as error:
+        if error.sqlstate is None:
+            raise ConfigurationError("database.url: not a valid PostgreSQL URL") from None
+        raise SinkError(f"migrate: {error}") from None
+    except psycopg.Error as error:
+        raise SinkError(f"database: {str(error).partition(chr(10))[0]}") from None
+
+
+def _migrate(connection: Connection, settings: DatabaseSettings) -> list[str]:
+    if connection.info.server_version < _OLDEST_SERVER * 10000:
+        raise ConfigurationError(
+            f"database: PostgreSQL {connection.info.server_version // 10000} is too old; "
+            f"{_OLDEST_SERVER} or later is needed"
+        )
+    connection.execute("SELECT pg_advisory_lock(%(key)s)", {"key": _LOCK})
+    connection.execute("SET timezone = 'UTC'; SET client_min_messages = warning")
+    connection.commit()
+    done = [*_install_extension(connection)]
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS migrations "
+        "(name text PRIMARY KEY, checksum text NOT NULL,"
+        " applied_at timestamptz NOT NULL DEFAULT now())"
+    )
+    rows = connection.execute("SELECT name, checksum FROM migrations").fetchall()
+    connection.commit()
+    applied = {row["name"]: row["checksum"] for row in rows}
+    definition = _definition()
+    for file in sorted((definition / "migrations").glob("*.sql")):
+        done += _apply_once(connection, file, applied)
+    done += _edition(connection, definition, applied)
+    done += _views(connection, definition, applied)
+    done += _dashboard_role(connection, settings)
+    return done
+
+
+def _checksum(*files_: Path) -> str:
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files_)).hexdigest()
+
+
+def _remember(connection: Connection, name: str, checksum: str) -> None:
+    connection.execute(
+        "INSERT INTO migrations (name, checksum) VALUES (%(name)s, %(checksum)s) "
+        "ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum, applied_at = now()",
+        {"name": name, "checksum": checksum},
+    )
+
+
+def _apply_once(connection: Connection, file: Path, applied: dict[str, str]) -> list[str]:
+    checksum = _checksum(file)
+    if file.name in applied:
+        if applied[file.name] != checksum:
+            raise ConfigurationError(
+                f"database: migration {file.name} was edited after it was applied here; "
+                "restore the file, and put the change into a new one"
+            )
+        return []
+    with connection.transaction():
+        connection.execute(file.read_bytes())
+        _remember(connection, file.name, checksum)
+    return [f"applied {file.name}"]
+
+
+def _install_extension(connection: Connection) -> list[str]:
+    row = connection.execute(
+        "SELECT installed_version FROM pg_available_extensions WHERE name = 'timescaledb'"
+    ).fetchone()
+    if row is None:
+        return ["TimescaleDB is not installed on this server: plain tables are used"]
+    if row["installed_version"] is not None:
+        return []
+    try:
+        with connection.transaction():
+            connection.execute("CREATE EXTENSION timescaledb")
+    except psycopg.Error as error:
+        reason = str(error).partition("\n")[0]
+        return [
+            f"TimescaleDB is there but could not be switched on ({reason}): plain tables are used"
+        ]
+    return ["switched TimescaleDB on"]
+
+
+def _edition(connection: Connection, definition: Path, applied: dict[str, str]) -> list[str]:
+    """Turn tables into hypertables, and allow compression, where the edition can."""
+    edition = timescale_license(connection)
+    connection.commit()
+    names = ["hypertables.sql"] if edition else []
+    names += ["compression.sql"] if edition == "timescale" else []
+    done = []
+    for name in names:
+        file = definition / name
+        if applied.get(name) != _checksum(file):
+            with connection.transaction():
+                connection.execute(file.read_bytes())
+                _remember(connection, name, _checksum(file))
+            done.append(f"applied {name} (TimescaleDB edition: {edition})")
+    return done
+
+
+def _views(connection: Connection, definition: Path, applied: dict[str, str]) -> list[str]:
+    """Re-create views and functions when a file changed: they hold no data."""
+    files_ = sorted((definition / "views").glob("*.sql"))
+    checksum = _checksum(*files_)
+    if applied.get("views") == checksum:
+        return []
+    with connection.transaction():
+        connection.execute((definition / "drop_views.sql").read_bytes())
+        for file in files_:
+            connection.execute(file.read_bytes())
+        _remember(connection, "views", checksum)
+    return [f"re-created {len(files_)} files of views"]
+
+
+def _dashboard_role(connection: Connection, settings: DatabaseSettings) -> list[str]:
+    """Create the read-only role of the dashboards, or say what a superuser has to do."""
+    role = sql.Identifier(settings.dashboard_role)
+    done = []
+    try:
+        with connection.transaction():
+            found = connection.execute(
+                "SELECT 1 FROM pg_roles WHERE rolname = %(role)s", {"role": settings.dashboard_role}
+            ).fetchone()
+            if found is None:
+                connection.execute(sql.SQL("CREATE ROLE {}").format(role))
+                done.append(f"created role {settings.dashboard_role}")
+            if settings.dashboard_password is not None:
+                password = sql.Literal(settings.dashboard_password.get_secret_value())
+                connection.execute(
+                    sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(role, password)
+                )
+            for setting, value in (
+                ("default_transaction_read_only", "on"),
+                ("statement_timeout", "15s"),
+                ("jit", "off"),
+            ):
+                connection.execute(
+                    sql.SQL("ALTER ROLE {} SET {} = {}").format(
+                        role, sql.Identifier(setting), sql.Literal(value)
+                    )
+                )
+        with connection.transaction():
+            schema = sql.SQL("SCHEMA public")
+            for grant in (
+                "USAGE ON {}",
+                "SELECT ON ALL TABLES IN {}",
+                "EXECUTE ON ALL FUNCTIONS IN {}",
+            ):
+                connection.execute(sql.SQL("GRANT " + grant + " TO {}").format(schema, role))
+            connection.execute(
+                sql.SQL(
+                    "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO {}"
+                ).format(role)
+            )
+    except psycopg.errors.InsufficientPrivilege:
+        return [
+            f"the role {settings.dashboard_role} could not be set up: our role may not; as a "
+            f"superuser run CREATE ROLE {settings.dashboard_role} LOGIN PASSWORD '…'; and "
+            f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {settings.dashboard_role};"
+        ]
+    return done

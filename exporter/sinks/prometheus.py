@@ -1,0 +1,218 @@
+"""Newest state → metric families: every metric name of ours is in METRICS."""
+
+import math
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from exporter.interfaces import Change, ExecutionChange, Increment, LlmCallChange
+from exporter.records import FINAL_STATUSES, ExecutionStatus
+
+_EXECUTION_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
+_CALL_SECONDS = (0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300)
+_FIRST_TOKEN_SECONDS = (0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric family of ours."""
+
+    kind: Literal["counter", "gauge", "histogram"]
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+    per_source: bool = True  # its series go silent when their source is stale
+
+
+def _self(kind: Literal["counter", "gauge"], text: str, *labels: str) -> Metric:
+    return Metric(kind, text, labels, per_source=False)
+
+
+METRICS: Mapping[str, Metric] = {
+    # The exporter itself; these never go silent.
+    "aiwf_build_info": _self("gauge", "Always 1; the version is a label.", "version"),
+    "aiwf_config_last_reload_successful": _self("gauge", "Whether the last reload of the configuration was accepted."),
+    "aiwf_config_last_reload_success_timestamp_seconds": _self("gauge", "When the running configuration was accepted."),
+    "aiwf_sink_up": _self("gauge", "Whether our database took the last batch."),
+    "aiwf_source_up": _self("gauge", "Whether the last poll of the source came to its end.", "source"),
+    "aiwf_source_problem": _self("gauge", "1 while the source cannot be read until somebody acts, with the reason.", "source", "reason"),
+    "aiwf_source_caught_up": _self("gauge", "Whether the first backlog was read; before, its counters are not shown.", "source"),
+    "aiwf_polls_total": _self("counter", "Polls by how they ended.", "source", "outcome"),
+    "aiwf_poll_duration_seconds": _self("gauge", "How long the last poll took.", "source"),
+    "aiwf_last_success_timestamp_seconds": _self("gauge", "When the source was last read to its end.", "source"),
+    "aiwf_source_lag_seconds": _self("gauge", "Age of the newest record at the last successful poll.", "source"),
+    "aiwf_label_values_folded": _self("gauge", "Values of a label beyond its cap, counted under `other`.", "label"),
+    # What the sources tell.
+    "aiwf_source_omissions_total": Metric("counter", "What a source held and could not be taken over, by reason.", ("source", "reason")),
+    "aiwf_executions_total": Metric("counter", "Executions that ended, by final status.", ("source", "workflow", "status")),
+    "aiwf_execution_duration_seconds": Metric("histogram", "From start to end of an execution, waits included.", ("source", "workflow"), _EXECUTION_SECONDS),
+    "aiwf_executions_running": Metric("gauge", "Executions that have not ended, by status.", ("source", "workflow", "status")),
+    "aiwf_last_execution_timestamp_seconds": Metric("gauge", "When an execution last ended with this status.", ("source", "workflow", "status")),
+    "aiwf_execution_errors_total": Metric("counter", "Failed executions by type of error.", ("source", "workflow", "error_type")),
+    "aiwf_items_total": Metric("counter", "Items of batches by result.", ("source", "workflow", "result")),
+    "aiwf_workflow_active": Metric("gauge", "Whether the engine starts the workflow by itself.", ("source", "workflow")),
+    "aiwf_expected_interval_seconds": Metric("gauge", "Longest usual silence between runs of an active workflow, over four weeks.", ("source", "workflow")),
+    "aiwf_llm_calls_total": Metric("counter", "Calls of language models.", ("source", "workflow", "provider", "model", "status")),
+    "aiwf_llm_tokens_total": Metric("counter", "Tokens as the engine recorded them; unknown ones are not in here.", ("source", "workflow", "provider", "model", "direction")),
+    "aiwf_llm_cost_usd_total": Metric("counter", "Cost of calls at list price; unpriced calls are not in here.", ("source", "workflow", "provider", "model")),
+    "aiwf_llm_unpriced_calls_total": Metric("counter", "Successful calls whose cost is unknown.", ("source", "provider", "model")),
+    "aiwf_llm_call_duration_seconds": Metric("histogram", "From request to the end of the answer.", ("source", "provider", "model"), _CALL_SECONDS),
+    "aiwf_llm_time_to_first_token_seconds": Metric("histogram", "From request to the first token.", ("source", "provider", "model"), _FIRST_TOKEN_SECONDS),
+}  # fmt: skip
+
+OTHER = "other"
+_FAILED = (ExecutionStatus.ERROR, ExecutionStatus.TIMEOUT, ExecutionStatus.CRASHED)
+_FREE_LABELS = ("workflow", "model", "provider", "error_type")  # the rest come from closed sets
+Labels = tuple[tuple[str, str], ...]
+
+
+class LabelCaps:
+    """Holds the number of values of each free label down; the excess is `other`."""
+
+    def __init__(self, most_values: int) -> None:
+        self._most = most_values
+        self._seen: dict[str, set[str]] = defaultdict(set)
+        self.folded: dict[str, set[str]] = defaultdict(set)
+
+    def learn(self, labels: Labels) -> None:
+        """Let in what was let in before a restart."""
+        for name, value in labels:
+            if name in _FREE_LABELS and value != OTHER:
+                self._seen[name].add(value)
+
+    def fit(self, name: str, value: str) -> str:
+        """Return the value, or `other` if the label is full."""
+        if name not in _FREE_LABELS or value in self._seen[name]:
+            return value
+        if len(self._seen[name]) >= self._most:
+            # Bounded too: the set only feeds a number on a dashboard.
+            if len(self.folded[name]) < 10 * self._most:
+                self.folded[name].add(value)
+            return OTHER
+        self._seen[name].add(value)
+        return value
+
+
+class Bookkeeper:
+    """Says by how much counters move; the sink persists it, the exposition shows it."""
+
+    def __init__(self, caps: LabelCaps) -> None:
+        self._caps = caps
+
+    def labels(self, **values: str) -> Labels:
+        """Order labels and fit them into their caps."""
+        return tuple((name, self._caps.fit(name, value)) for name, value in sorted(values.items()))
+
+    def increments(
+        self, source: str, changes: Sequence[Change], omissions: Mapping[str, int]
+    ) -> Sequence[Increment]:
+        """Count executions when they end, calls when they first appear, amounts as they grow."""
+        moved = _Moved()
+        for reason, count in omissions.items():
+            moved.add(
+                "aiwf_source_omissions_total", self.labels(source=source, reason=reason), count
+            )
+        for change in changes:
+            match change:
+                case ExecutionChange():
+                    self._execution(change, moved)
+                case LlmCallChange():
+                    self._llm_call(change, moved)
+        return moved.increments()
+
+    def _execution(self, change: ExecutionChange, moved: "_Moved") -> None:
+        of_workflow = {"source": change.source, "workflow": change.workflow}
+        # Amounts never fall: a counter that does is taken for a restart.
+        for result, added in (
+            ("failed", change.items_failed_added),
+            ("success", change.items_total_added - change.items_failed_added),
+        ):
+            moved.add("aiwf_items_total", self.labels(**of_workflow, result=result), max(added, 0))
+        if not change.status.is_final or change.status is change.stored_status:
+            return
+        with_status = self.labels(**of_workflow, status=change.status)
+        moved.add("aiwf_executions_total", with_status, 1)
+        ended_at = change.finished_at or change.created_at
+        moved.highest("aiwf_last_execution_timestamp_seconds", with_status, ended_at.timestamp())
+        if change.status in _FAILED:
+            error_type = change.error_type or change.status
+            labels = self.labels(**of_workflow, error_type=error_type)
+            moved.add("aiwf_execution_errors_total", labels, 1)
+        if change.duration_seconds is not None and not (
+            change.stored_status is not None and change.stored_status.is_final
+        ):
+            moved.observe(
+                "aiwf_execution_duration_seconds",
+                self.labels(**of_workflow),
+                change.duration_seconds,
+            )
+
+    def _llm_call(self, change: LlmCallChange, moved: "_Moved") -> None:
+        of_model = {"source": change.source, "provider": change.provider, "model": change.model}
+        of_call = {**of_model, "workflow": change.workflow}
+        for direction, added in (
+            ("input", change.input_tokens_added),
+            ("output", change.output_tokens_added),
+        ):
+            moved.add(
+                "aiwf_llm_tokens_total", self.labels(**of_call, direction=direction), max(added, 0)
+            )
+        moved.add(
+            "aiwf_llm_cost_usd_total", self.labels(**of_call), max(float(change.cost_usd_added), 0)
+        )
+        if not change.is_new:
+            return
+        moved.add("aiwf_llm_calls_total", self.labels(**of_call, status=change.status), 1)
+        moved.add("aiwf_llm_unpriced_calls_total", self.labels(**of_model), int(change.is_unpriced))
+        if change.latency_seconds is not None:
+            moved.observe(
+                "aiwf_llm_call_duration_seconds", self.labels(**of_model), change.latency_seconds
+            )
+        if change.time_to_first_token_seconds is not None:
+            moved.observe(
+                "aiwf_llm_time_to_first_token_seconds",
+                self.labels(**of_model),
+                change.time_to_first_token_seconds,
+            )
+
+    def known_series(self, source: str, workflows: Iterable[str]) -> list[tuple[str, Labels]]:
+        """Every workflow × final status: they exist at 0, or increase() misses the first failure."""
+        return [
+            ("aiwf_executions_total", self.labels(source=source, workflow=workflow, status=status))
+            for workflow in workflows
+            for status in FINAL_STATUSES
+        ]
+
+
+class _Moved:
+    """Adds up the movements of one batch."""
+
+    def __init__(self) -> None:
+        self._added: dict[tuple[str, Labels], float] = defaultdict(float)
+        self._highest: dict[tuple[str, Labels], float] = {}
+
+    def add(self, metric: str, labels: Labels, amount: float) -> None:
+        self._added[metric, labels] += amount
+
+    def highest(self, metric: str, labels: Labels, value: float) -> None:
+        self._highest[metric, labels] = max(value, self._highest.get((metric, labels), value))
+
+    def observe(self, metric: str, labels: Labels, value: float) -> None:
+        bounds = METRICS[metric].buckets
+        for bound in (*bounds[bisect_left(bounds, value) :], math.inf):
+            with_bound = tuple(sorted((*labels, ("le", f"{bound:g}".replace("inf", "+Inf")))))
+            self.add(f"{metric}_bucket", with_bound, 1)
+        self.add(f"{metric}_sum", labels, value)
+        self.add(f"{metric}_count", labels, 1)
+
+    def increments(self) -> Sequence[Increment]:
+        added = [
+            Increment(metric=metric, labels=labels, amount=amount)
+            for (metric, labels), amount in self._added.items()
+        ]
+        return added + [
+            Increment(metric=metric, labels=labels, amount=value, keep_max=True)
+            for (metric, labels), value in self._highest.items()
+        ]

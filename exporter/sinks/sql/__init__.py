@@ -1,0 +1,1 @@
+"""Statements that the TimescaleDB sink sends."""

@@ -1,0 +1,83 @@
+-- Hourly sums against raw rows: what one side has and the other has not.
+
+-- name: executions_hourly
+WITH kept AS (
+    SELECT coalesce(max(oldest_kept_at), '-infinity') AS since
+    FROM retention_marks WHERE table_name = 'executions'
+), raw AS (
+    SELECT date_bin('1 hour', created_at, timestamptz '2000-01-01 00:00:00+00') AS bucket_start,
+        source, workflow_id, status, count(*) AS runs, count(duration_seconds) AS timed_runs,
+        sum(round(coalesce(duration_seconds, 0)::numeric, 6)) AS duration_seconds,
+        coalesce(sum(items_total), 0) AS items_total, coalesce(sum(items_failed), 0) AS items_failed
+    FROM executions, kept WHERE created_at >= since
+    GROUP BY 1, 2, 3, 4
+), kept_sums AS (
+    SELECT h.* FROM executions_hourly h, kept WHERE bucket_start >= since
+        AND (runs, timed_runs, duration_seconds, items_total, items_failed) <> (0, 0, 0, 0, 0)
+)
+(SELECT 'raw' AS only_in, raw.* FROM raw EXCEPT SELECT 'raw', kept_sums.* FROM kept_sums)
+UNION ALL
+(SELECT 'sums', kept_sums.* FROM kept_sums EXCEPT SELECT 'sums', raw.* FROM raw)
+
+-- name: execution_durations_hourly
+WITH kept AS (
+    SELECT coalesce(max(oldest_kept_at), '-infinity') AS since
+    FROM retention_marks WHERE table_name = 'executions'
+), raw AS (
+    SELECT date_bin('1 hour', created_at, timestamptz '2000-01-01 00:00:00+00') AS bucket_start,
+        source, workflow_id, status, duration_bucket(duration_seconds), count(*) AS runs
+    FROM executions, kept WHERE created_at >= since AND duration_seconds IS NOT NULL
+    GROUP BY 1, 2, 3, 4, 5
+), kept_sums AS (
+    SELECT h.* FROM execution_durations_hourly h, kept WHERE bucket_start >= since AND runs <> 0
+)
+(SELECT 'raw' AS only_in, raw.* FROM raw EXCEPT SELECT 'raw', kept_sums.* FROM kept_sums)
+UNION ALL
+(SELECT 'sums', kept_sums.* FROM kept_sums EXCEPT SELECT 'sums', raw.* FROM raw)
+
+-- name: llm_calls_hourly
+-- A call may start after its execution's hour; hours that straddle the mark are left out.
+WITH kept AS (
+    SELECT coalesce(max(oldest_kept_at), '-infinity') AS since
+    FROM retention_marks WHERE table_name = 'llm_calls'
+), expired AS (
+    SELECT CASE WHEN since = '-infinity' THEN since ELSE since + interval '1 day' END AS since FROM kept
+), raw AS (
+    SELECT date_bin('1 hour', started_at, timestamptz '2000-01-01 00:00:00+00') AS bucket_start,
+        source, workflow_id, provider, model, status, customer, project, team,
+        count(*) AS calls, count(*) FILTER (WHERE tokens_estimated) AS estimated_calls,
+        count(*) FILTER (WHERE status = 'success' AND input_tokens IS NULL) AS unmetered_calls,
+        count(*) FILTER (WHERE status = 'success' AND cost_usd IS NULL) AS unpriced_calls,
+        coalesce(sum(input_tokens), 0) AS input_tokens,
+        coalesce(sum(cached_input_tokens), 0) AS cached_input_tokens,
+        coalesce(sum(cache_write_tokens), 0) AS cache_write_tokens,
+        coalesce(sum(output_tokens), 0) AS output_tokens,
+        coalesce(sum(reasoning_tokens), 0) AS reasoning_tokens,
+        coalesce(sum(cost_usd), 0) AS cost_usd, count(latency_seconds) AS timed_calls,
+        sum(round(coalesce(latency_seconds, 0)::numeric, 6)) AS latency_seconds
+    FROM llm_calls, expired WHERE started_at >= since
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+), kept_sums AS (
+    SELECT h.* FROM llm_calls_hourly h, expired WHERE bucket_start >= since AND calls <> 0
+)
+(SELECT 'raw' AS only_in, raw.* FROM raw EXCEPT SELECT 'raw', kept_sums.* FROM kept_sums)
+UNION ALL
+(SELECT 'sums', kept_sums.* FROM kept_sums EXCEPT SELECT 'sums', raw.* FROM raw)
+
+-- name: llm_latencies_hourly
+WITH kept AS (
+    SELECT coalesce(max(oldest_kept_at), '-infinity') AS since
+    FROM retention_marks WHERE table_name = 'llm_calls'
+), expired AS (
+    SELECT CASE WHEN since = '-infinity' THEN since ELSE since + interval '1 day' END AS since FROM kept
+), raw AS (
+    SELECT date_bin('1 hour', started_at, timestamptz '2000-01-01 00:00:00+00') AS bucket_start,
+        source, workflow_id, provider, model, duration_bucket(latency_seconds), count(*) AS calls
+    FROM llm_calls, expired WHERE started_at >= since AND latency_seconds IS NOT NULL
+    GROUP BY 1, 2, 3, 4, 5, 6
+), kept_sums AS (
+    SELECT h.* FROM llm_latencies_hourly h, expired WHERE bucket_start >= since AND calls <> 0
+)
+(SELECT 'raw' AS only_in, raw.* FROM raw EXCEPT SELECT 'raw', kept_sums.* FROM kept_sums)
+UNION ALL
+(SELECT 'sums', kept_sums.* FROM kept_sums EXCEPT SELECT 'sums', raw.* FROM raw)

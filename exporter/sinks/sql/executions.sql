@@ -1,0 +1,111 @@
+-- Executions: closing what is gone, telling changes, keeping the hourly sums exact.
+
+-- name: stage_gone
+INSERT INTO staged_executions
+SELECT * FROM executions
+WHERE source = %(source)s AND execution_id = ANY(%(gone)s)
+    AND status IN ('queued', 'running', 'waiting')
+    AND execution_id NOT IN (SELECT execution_id FROM staged_executions)
+
+-- name: close_gone
+UPDATE staged_executions
+SET status = 'pruned', engine_state = NULL
+WHERE execution_id = ANY(%(gone)s) AND status IN ('queued', 'running', 'waiting')
+
+-- name: changes
+SELECT s.source, coalesce(w.workflow, s.workflow) AS workflow, s.status,
+    t.status AS stored_status, s.created_at, s.finished_at, s.duration_seconds, s.error_type,
+    coalesce(s.items_total, 0) - coalesce(t.items_total, 0) AS items_total_added,
+    coalesce(s.items_failed, 0) - coalesce(t.items_failed, 0) AS items_failed_added
+FROM staged_executions s
+LEFT JOIN executions t ON t.source = s.source AND t.execution_id = s.execution_id
+    AND t.created_at = s.created_at AND t.created_at BETWEEN %(oldest)s AND %(newest)s
+LEFT JOIN workflows w ON w.source = s.source AND w.workflow_id = s.workflow_id
+
+-- name: roll_up
+INSERT INTO executions_hourly AS h
+SELECT date_bin('1 hour', d.created_at, timestamptz '2000-01-01 00:00:00+00'),
+    d.source, d.workflow_id, d.status,
+    sum(d.sign), sum(d.sign * (d.duration_seconds IS NOT NULL)::int),
+    sum(d.sign * round(coalesce(d.duration_seconds, 0)::numeric, 6)),
+    sum(d.sign * coalesce(d.items_total, 0)), sum(d.sign * coalesce(d.items_failed, 0))
+FROM (
+    SELECT 1 AS sign, s.* FROM staged_executions s
+    UNION ALL
+    SELECT -1, t.* FROM executions t
+    JOIN staged_executions s ON t.source = s.source AND t.execution_id = s.execution_id
+        AND t.created_at = s.created_at
+    WHERE t.created_at BETWEEN %(oldest)s AND %(newest)s
+) d
+GROUP BY 1, 2, 3, 4
+ORDER BY 1, 2, 3, 4
+ON CONFLICT (bucket_start, source, workflow_id, status) DO UPDATE SET
+    runs = h.runs + excluded.runs,
+    timed_runs = h.timed_runs + excluded.timed_runs,
+    duration_seconds = h.duration_seconds + excluded.duration_seconds,
+    items_total = h.items_total + excluded.items_total,
+    items_failed = h.items_failed + excluded.items_failed
+
+-- name: roll_up_durations
+INSERT INTO execution_durations_hourly AS h
+SELECT date_bin('1 hour', d.created_at, timestamptz '2000-01-01 00:00:00+00'),
+    d.source, d.workflow_id, d.status, duration_bucket(d.duration_seconds), sum(d.sign)
+FROM (
+    SELECT 1 AS sign, s.* FROM staged_executions s
+    UNION ALL
+    SELECT -1, t.* FROM executions t
+    JOIN staged_executions s ON t.source = s.source AND t.execution_id = s.execution_id
+        AND t.created_at = s.created_at
+    WHERE t.created_at BETWEEN %(oldest)s AND %(newest)s
+) d
+WHERE d.duration_seconds IS NOT NULL
+GROUP BY 1, 2, 3, 4, 5
+HAVING sum(d.sign) <> 0
+ORDER BY 1, 2, 3, 4, 5
+ON CONFLICT (bucket_start, source, workflow_id, status, duration_bucket) DO UPDATE SET
+    runs = h.runs + excluded.runs
+
+-- name: name_workflows
+-- A workflow that only its executions tell of: deleted since, or never listed.
+INSERT INTO workflows AS w (source, workflow_id, workflow, last_success_at)
+SELECT s.source, s.workflow_id, (array_agg(s.workflow ORDER BY s.created_at DESC))[1],
+    max(s.finished_at) FILTER (WHERE s.status = 'success')
+FROM staged_executions s
+GROUP BY 1, 2
+ON CONFLICT (source, workflow_id) DO UPDATE SET
+    last_success_at = greatest(w.last_success_at, excluded.last_success_at)
+WHERE excluded.last_success_at > coalesce(w.last_success_at, '-infinity')
+
+-- name: open_executions
+SELECT execution_id, engine_state
+FROM executions
+WHERE source = %(source)s AND status IN ('queued', 'running', 'waiting')
+
+-- name: open_counts
+SELECT coalesce(w.workflow, e.workflow) AS workflow, e.status, count(*) AS executions
+FROM executions e
+LEFT JOIN workflows w ON w.source = e.source AND w.workflow_id = e.workflow_id
+WHERE e.source = %(source)s AND e.status IN ('queued', 'running', 'waiting')
+GROUP BY 1, 2
+
+-- name: merge_workflow
+INSERT INTO workflows AS w (source, workflow_id, workflow, active, version, project, tags)
+VALUES (%(source)s, %(workflow_id)s, %(workflow)s, %(active)s, %(version)s, %(project)s, %(tags)s)
+ON CONFLICT (source, workflow_id) DO UPDATE SET
+    workflow = excluded.workflow, active = excluded.active, version = excluded.version,
+    project = excluded.project, tags = excluded.tags
+WHERE (w.workflow, w.active, w.version, w.project, w.tags) IS DISTINCT FROM
+    (excluded.workflow, excluded.active, excluded.version, excluded.project, excluded.tags)
+
+-- name: retire_workflows
+-- A full list came: what is not on it is gone from its engine.
+UPDATE workflows SET active = false
+WHERE source = %(source)s AND active AND workflow_id <> ALL(%(listed)s)
+
+-- name: workflows
+SELECT workflow, coalesce(active, false) AS active
+FROM workflows
+WHERE source = %(source)s
+
+-- name: rhythms
+SELECT source, workflow, expected_interval_seconds FROM v_workflow_rhythms

@@ -1,0 +1,26 @@
+-- Retention and compression. {table} and {column} are our own names.
+
+-- name: license
+SELECT
+    (SELECT extversion FROM pg_extension WHERE extname = 'timescaledb') AS version,
+    current_setting('timescaledb.license', true) AS license
+
+-- name: move_mark
+INSERT INTO retention_marks AS m (table_name, oldest_kept_at)
+VALUES (%(table)s, %(before)s)
+ON CONFLICT (table_name) DO UPDATE SET
+    oldest_kept_at = greatest(m.oldest_kept_at, excluded.oldest_kept_at)
+
+-- name: drop_chunks
+SELECT drop_chunks(%(table)s::regclass, older_than => %(before)s::timestamptz)
+
+-- name: delete_older
+-- A hypertable has a ctid per chunk, so tableoid belongs to a row's address.
+DELETE FROM {table}
+WHERE (tableoid, ctid) IN (
+    SELECT tableoid, ctid FROM {table} WHERE {column} < %(before)s LIMIT %(limit)s
+)
+
+-- name: compress
+SELECT compress_chunk(c, if_not_compressed => true)
+FROM show_chunks(%(table)s::regclass, older_than => %(before)s::timestamptz) c

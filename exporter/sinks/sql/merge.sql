@@ -1,0 +1,28 @@
+-- Staged rows → table: the same steps for every table. {table}, {stage} and {same_key} are
+-- filled in by the sink; %(oldest)s and %(newest)s bound the chunks that are looked at.
+
+-- name: create_stage
+CREATE TEMP TABLE IF NOT EXISTS {stage} (LIKE {table}) ON COMMIT DELETE ROWS
+
+-- name: drop_expired
+-- What retention has deleted must not come back: it is in the hourly sums already.
+DELETE FROM {stage} s
+USING retention_marks m
+WHERE m.table_name = '{table}' AND s.created_at < m.oldest_kept_at
+
+-- name: bounds
+SELECT min(created_at) AS oldest, max(created_at) AS newest FROM {stage}
+
+-- name: drop_unchanged
+DELETE FROM {stage} s
+USING {table} t
+WHERE {same_key} AND t.created_at BETWEEN %(oldest)s AND %(newest)s
+    AND ROW(t.*) IS NOT DISTINCT FROM ROW(s.*)
+
+-- name: delete_stored
+DELETE FROM {table} t
+USING {stage} s
+WHERE {same_key} AND t.created_at BETWEEN %(oldest)s AND %(newest)s
+
+-- name: insert_staged
+INSERT INTO {table} SELECT * FROM {stage}

@@ -1,0 +1,40 @@
+-- Cursors, counters, polls, leases.
+
+-- name: try_lease
+SELECT pg_try_advisory_lock(hashtextextended('ai-workflow-exporter ' || %(source)s, 0)) AS is_ours
+
+-- name: end_lease
+SELECT pg_advisory_unlock(hashtextextended('ai-workflow-exporter ' || %(source)s, 0))
+
+-- name: position
+SELECT cursor, generation, caught_up, newest_at FROM cursors WHERE source = %(source)s
+
+-- name: move_cursor
+-- No row comes back if another writer has moved it since it was read.
+INSERT INTO cursors AS c (source, cursor, generation, caught_up, newest_at, updated_at)
+VALUES (%(source)s, %(cursor)s, %(generation)s + 1, %(caught_up)s, %(newest_at)s, %(now)s)
+ON CONFLICT (source) DO UPDATE SET
+    cursor = excluded.cursor,
+    generation = excluded.generation,
+    caught_up = c.caught_up OR excluded.caught_up,
+    newest_at = greatest(c.newest_at, excluded.newest_at),
+    updated_at = excluded.updated_at
+WHERE c.generation = %(generation)s
+RETURNING generation, caught_up, newest_at
+
+-- name: move_counter
+INSERT INTO counters AS c (metric, labels, value)
+VALUES (%(metric)s, %(labels)s, %(amount)s)
+ON CONFLICT (metric, labels) DO UPDATE SET
+    value = CASE WHEN %(keep_max)s THEN greatest(c.value, excluded.value) ELSE c.value + excluded.value END
+
+-- name: counters
+SELECT metric, labels, value FROM counters
+
+-- name: sources
+SELECT source, caught_up, newest_at, updated_at FROM cursors
+
+-- name: record_poll
+INSERT INTO polls (source, started_at, outcome, detail, records, duration_seconds)
+VALUES (%(source)s, %(started_at)s, %(outcome)s, %(detail)s, %(records)s, %(duration_seconds)s)
+ON CONFLICT DO NOTHING

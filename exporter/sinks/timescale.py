@@ -1,0 +1,332 @@
+"""History → tables: rows, hourly sums, counters and cursor of a batch in one transaction."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from exporter.errors import SinkError
+from exporter.interfaces import (
+    Accountant,
+    Batch,
+    Change,
+    ExecutionChange,
+    Increment,
+    LlmCallChange,
+    OpenExecution,
+    PollResult,
+    Position,
+    Present,
+)
+from exporter.records import (
+    Execution,
+    ExecutionGone,
+    ExecutionStatus,
+    LlmCall,
+    Record,
+    Step,
+    Workflow,
+)
+from exporter.sinks import staging
+from exporter.sql_files import named_statements
+
+_EXECUTIONS = named_statements("exporter.sinks.sql", "executions.sql")
+_LLM_CALLS = named_statements("exporter.sinks.sql", "llm_calls.sql")
+_STATE = named_statements("exporter.sinks.sql", "state.sql")
+
+Row = dict[str, Any]
+Connection = psycopg.Connection[Row]
+
+
+class Counter(NamedTuple):
+    """A persisted counter series."""
+
+    metric: str
+    labels: tuple[tuple[str, str], ...]
+    value: float
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except PoolTimeout:
+        raise SinkError("our database gives no connection") from None
+    except psycopg.Error as error:
+        # The first line names the problem; later ones may quote a row.
+        raise SinkError(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}") from None
+
+
+class TimescaleSink:
+    """Our database, plain PostgreSQL or TimescaleDB."""
+
+    def __init__(self, url: str, *, connections: int = 4, timeout_seconds: float = 10) -> None:
+        self._pool: ConnectionPool[Connection] = ConnectionPool(
+            url,
+            min_size=1,
+            max_size=connections,
+            timeout=timeout_seconds,
+            open=False,
+            check=ConnectionPool.check_connection,
+            kwargs={"row_factory": dict_row, "application_name": "ai-workflow-exporter"},
+            configure=_configure,
+        )
+
+    def open(self) -> None:
+        """Begin to connect; a database that is down is tried again in the background."""
+        self._pool.open()
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self._pool.close()
+
+    @contextmanager
+    def session(self, source: str) -> Iterator["TimescaleSession | None"]:
+        """Hold the lease of a source, an advisory lock that dies with its connection."""
+        with _translated(), self._pool.connection() as connection:
+            leased = connection.execute(_STATE["try_lease"].encode(), {"source": source}).fetchone()
+            connection.commit()
+            if not (leased and leased["is_ours"]):
+                yield None
+                return
+            try:
+                yield TimescaleSession(connection, source)
+            finally:
+                with suppress(psycopg.Error):
+                    connection.rollback()
+                    connection.execute(_STATE["end_lease"].encode(), {"source": source})
+                    connection.commit()
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """Lend a connection for one transaction."""
+        with _translated(), self._pool.connection() as connection:
+            yield connection
+
+    def record_poll(self, result: PollResult) -> None:
+        """Remember how a poll ended."""
+        with suppress(SinkError), self.connection() as connection:
+            connection.execute(
+                _STATE["record_poll"].encode(),
+                {
+                    "source": result.source,
+                    "started_at": result.started_at,
+                    "outcome": result.outcome,
+                    "detail": result.detail,
+                    "records": result.records,
+                    "duration_seconds": result.duration_seconds,
+                },
+            )
+
+    def counters(self) -> list[Counter]:
+        """Read back every persisted counter."""
+        with self.connection() as connection:
+            rows = connection.execute(_STATE["counters"].encode()).fetchall()
+        return [
+            Counter(row["metric"], tuple(sorted(row["labels"].items())), row["value"])
+            for row in rows
+        ]
+
+    def sources(self) -> list[Row]:
+        """Read of each source: caught_up, newest_at, updated_at."""
+        with self.connection() as connection:
+            return connection.execute(_STATE["sources"].encode()).fetchall()
+
+    def rhythms(self) -> dict[tuple[str, str], float]:
+        """(source, workflow) → the longest usual silence between its runs, in seconds."""
+        with self.connection() as connection:
+            rows = connection.execute(_EXECUTIONS["rhythms"].encode()).fetchall()
+        return {(row["source"], row["workflow"]): row["expected_interval_seconds"] for row in rows}
+
+
+def _configure(connection: Connection) -> None:
+    connection.execute("SET timezone = 'UTC'; SET jit = off; SET lock_timeout = '30s'")
+    connection.commit()
+
+
+class TimescaleSession:
+    """The sink under one source's lease."""
+
+    def __init__(self, connection: Connection, source: str) -> None:
+        self._connection = connection
+        self._source = source
+
+    def _rows(self, statement: str, parameters: Mapping[str, object] | None = None) -> list[Row]:
+        return self._connection.execute(
+            statement.encode(), {"source": self._source, **(parameters or {})}
+        ).fetchall()
+
+    def position(self) -> Position:
+        """Read back cursor and open executions."""
+        with _translated(), self._connection.transaction():
+            rows = self._rows(_STATE["position"])
+            open_rows = self._rows(_EXECUTIONS["open_executions"])
+        kept = rows[0] if rows else {"cursor": {}, "generation": 0, "caught_up": False}
+        return Position(**kept, open_executions=tuple(OpenExecution(**row) for row in open_rows))
+
+    def present(self) -> Present:
+        """Read the source's workflows and how many executions are open."""
+        with _translated(), self._connection.transaction():
+            workflows = self._rows(_EXECUTIONS["workflows"])
+            open_counts = self._rows(_EXECUTIONS["open_counts"])
+        return Present(
+            workflows={row["workflow"]: row["active"] for row in workflows},
+            open_executions={
+                (row["workflow"], row["status"]): row["executions"] for row in open_counts
+            },
+        )
+
+    def write(
+        self, position: Position, batch: Batch, accountant: Accountant, now: datetime
+    ) -> tuple[Position, Sequence[Increment]]:
+        """Commit one batch, or raise SinkError and change nothing."""
+        with _translated(), self._connection.transaction():
+            moved = self._rows(
+                _STATE["move_cursor"],
+                {
+                    "cursor": Jsonb(dict(batch.cursor)),
+                    "generation": position.generation,
+                    "caught_up": batch.caught_up,
+                    "newest_at": batch.newest_at,
+                    "now": now,
+                },
+            )
+            if not moved:
+                raise SinkError(
+                    f"another writer moved the cursor of {self._source}; nothing was written"
+                )
+            changes = self._merge(batch.records)
+            increments = accountant.increments(self._source, changes, batch.omissions)
+            self._count(increments)
+        return (
+            Position(cursor=batch.cursor, **moved[0], open_executions=position.open_executions),
+            increments,
+        )
+
+    def _merge(self, records: Sequence[Record]) -> Sequence[Change]:
+        sorted_out = _sort(records)
+        if sorted_out.workflows:
+            self._merge_workflows(sorted_out.workflows)
+        changes: list[Change] = []
+        if sorted_out.executions or sorted_out.gone:
+            changes += self._merge_executions(sorted_out.executions, sorted_out.gone)
+        if sorted_out.steps:
+            bounds = staging.stage(self._connection, staging.STEPS, sorted_out.steps)
+            staging.replace_stored(self._connection, staging.STEPS, bounds)
+        if sorted_out.calls:
+            changes += self._merge_llm_calls(sorted_out.calls)
+        return changes
+
+    def _merge_workflows(self, workflows: Sequence[Workflow]) -> None:
+        statement = _EXECUTIONS["merge_workflow"].encode()
+        with self._connection.cursor() as cursor:
+            cursor.executemany(
+                statement,
+                [
+                    {
+                        "source": listed.source,
+                        "workflow_id": listed.workflow_id,
+                        "workflow": staging.storable(listed.workflow),
+                        "active": listed.active,
+                        "version": listed.version,
+                        "project": listed.project,
+                        "tags": list(listed.tags),
+                    }
+                    for listed in sorted(workflows, key=lambda listed: listed.workflow_id)
+                ],
+            )
+        self._connection.execute(
+            _EXECUTIONS["retire_workflows"].encode(),
+            {"source": self._source, "listed": [listed.workflow_id for listed in workflows]},
+        )
+
+    def _merge_executions(
+        self, executions: Sequence[Execution], gone: Sequence[ExecutionGone]
+    ) -> list[Change]:
+        bounds = staging.stage(self._connection, staging.EXECUTIONS, executions)
+        if gone:
+            parameters = {"source": self._source, "gone": [seen.execution_id for seen in gone]}
+            self._connection.execute(_EXECUTIONS["stage_gone"].encode(), parameters)
+            self._connection.execute(_EXECUTIONS["close_gone"].encode(), parameters)
+            bounds = staging.prune(self._connection, staging.EXECUTIONS)
+        changes = [
+            ExecutionChange(
+                **row
+                | {
+                    "status": ExecutionStatus(row["status"]),
+                    "stored_status": row["stored_status"] and ExecutionStatus(row["stored_status"]),
+                }
+            )
+            for row in self._rows(_EXECUTIONS["changes"], bounds)
+        ]
+        if changes:
+            self._connection.execute(_EXECUTIONS["roll_up"].encode(), bounds)
+            self._connection.execute(_EXECUTIONS["roll_up_durations"].encode(), bounds)
+            self._connection.execute(_EXECUTIONS["name_workflows"].encode())
+            staging.replace_stored(self._connection, staging.EXECUTIONS, bounds)
+        return list(changes)
+
+    def _merge_llm_calls(self, calls: Sequence[LlmCall]) -> list[Change]:
+        bounds = staging.stage(self._connection, staging.LLM_CALLS, calls)
+        changes = [
+            LlmCallChange(**row | {"status": ExecutionStatus(row["status"])})
+            for row in self._rows(_LLM_CALLS["changes"], bounds)
+        ]
+        if changes:
+            self._connection.execute(_LLM_CALLS["roll_up"].encode(), bounds)
+            self._connection.execute(_LLM_CALLS["roll_up_latencies"].encode(), bounds)
+            staging.replace_stored(self._connection, staging.LLM_CALLS, bounds)
+        with_text = [call for call in calls if call.prompt is not None or call.response is not None]
+        if with_text:
+            bounds = staging.stage(self._connection, staging.LLM_CONTENT, with_text)
+            staging.replace_stored(self._connection, staging.LLM_CONTENT, bounds)
+        return list(changes)
+
+    def _count(self, increments: Sequence[Increment]) -> None:
+        # One order for every writer: two that meet in a series wait, and never for each other.
+        ordered = sorted(increments, key=lambda moved: (moved.metric, moved.labels))
+        if not ordered:
+            return
+        with self._connection.cursor() as cursor:
+            cursor.executemany(
+                _STATE["move_counter"].encode(),
+                [
+                    {
+                        "metric": moved.metric,
+                        "labels": Jsonb(dict(moved.labels)),
+                        "amount": moved.amount,
+                        "keep_max": moved.keep_max,
+                    }
+                    for moved in ordered
+                ],
+            )
+
+
+class _Sorted(NamedTuple):
+    workflows: list[Workflow]
+    executions: list[Execution]
+    gone: list[ExecutionGone]
+    steps: list[Step]
+    calls: list[LlmCall]
+
+
+def _sort(records: Sequence[Record]) -> _Sorted:
+    result = _Sorted([], [], [], [], [])
+    for record in records:
+        match record:
+            case Workflow():
+                result.workflows.append(record)
+            case Execution():
+                result.executions.append(record)
+            case ExecutionGone():
+                result.gone.append(record)
+            case Step():
+                result.steps.append(record)
+            case LlmCall():
+                result.calls.append(record)
+    return result

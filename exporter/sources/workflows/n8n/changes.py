@@ -1,0 +1,87 @@
+"""Which executions to read again: n8n changes rows in place and keeps no log of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from exporter.interfaces import OpenExecution
+from exporter.sources.engine_database import Row
+from exporter.sources.workflows.n8n.executions import engine_state
+from exporter.sources.workflows.n8n.progress import Progress
+from exporter.sources.workflows.n8n.tables import N8nTables, time_of
+
+STOPPED_OVERLAP = timedelta(minutes=5)
+"""How far a transaction or a clock may lag behind n8n's database."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidates:
+    """Executions to look at again, and why."""
+
+    open_executions: Mapping[int, OpenExecution]
+    late_ids: frozenset[int]  # ids that were skipped: their transactions committed late
+    stopped: Mapping[int, str]  # stopped since the last poll, or shortly before → state
+    changed: frozenset[int]  # of those, the ones that are not as they were read
+    with_late_metadata: frozenset[int]  # n8n writes metadata apart, after the execution
+
+    def ids(self) -> set[int]:
+        """All of them."""
+        return set(self.open_executions) | self.late_ids | self.changed | self.with_late_metadata
+
+    def is_changed(self, row: Row) -> bool:
+        """Whether a row found again says anything new."""
+        seen = self.open_executions.get(row["id"])
+        return (
+            seen is None
+            or row["deletedAt"] is not None
+            or row["id"] in self.with_late_metadata
+            or seen.engine_state != engine_state(row)
+        )
+
+
+def find_candidates(
+    tables: N8nTables,
+    progress: Progress,
+    open_executions: Mapping[int, OpenExecution],
+    *,
+    clock: datetime,
+    limit: int,
+) -> Candidates:
+    """Ask for what may have changed, and move the progress of metadata on."""
+    stopped = _recently_stopped(tables, progress.checked_at, limit)
+    return Candidates(
+        open_executions=open_executions,
+        late_ids=frozenset(progress.ids.missing),
+        stopped=stopped,
+        changed=frozenset(
+            key for key, state in stopped.items() if progress.settled.get(key) != state
+        ),
+        with_late_metadata=frozenset(_late_metadata(tables, progress, clock, limit)),
+    )
+
+
+def _recently_stopped(tables: N8nTables, checked_at: datetime | None, limit: int) -> dict[int, str]:
+    if not tables.has_soft_delete or checked_at is None:
+        return {}
+    found: dict[int, str] = {}
+    since, since_id = checked_at - STOPPED_OVERLAP, -1
+    while rows := tables.read(
+        "stopped_since", {"since": since, "since_id": since_id, "limit": limit}
+    ):
+        found |= {row["id"]: engine_state(row) for row in rows}
+        since, since_id = time_of(rows[-1]["stoppedAt"]) or since, rows[-1]["id"]
+    return found
+
+
+def _late_metadata(tables: N8nTables, progress: Progress, clock: datetime, limit: int) -> set[int]:
+    if not tables.has_metadata:
+        return set()
+    late = tables.by_ids("metadata_by_ids", sorted(progress.metadata.missing))
+    executions = {row["executionId"] for row in late}
+    progress.metadata.arrived((row["id"] for row in late), clock)
+    while rows := tables.read(
+        "metadata_after", {"after": progress.metadata.last_id or 0, "limit": limit}
+    ):
+        executions |= {row["executionId"] for row in rows}
+        progress.metadata.advance((row["id"] for row in rows), clock)
+    return executions

@@ -1,0 +1,233 @@
+"""Rows of n8n's tables → records: one execution with its steps and model calls."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import msgspec
+
+from exporter.errors import SourceError
+from exporter.records import Execution, ExecutionGone, ExecutionStatus, Json, Record, Workflow
+from exporter.sources.engine_database import Row
+from exporter.sources.workflows.n8n.flatted import UnreadableRunDataError
+from exporter.sources.workflows.n8n.llm_calls import llm_calls
+from exporter.sources.workflows.n8n.run_data import RunData
+from exporter.sources.workflows.n8n.tables import N8nTables, time_of
+
+_STATUS = {
+    "new": ExecutionStatus.QUEUED,
+    "running": ExecutionStatus.RUNNING,
+    "waiting": ExecutionStatus.WAITING,
+    "success": ExecutionStatus.SUCCESS,
+    "error": ExecutionStatus.ERROR,
+    "failed": ExecutionStatus.ERROR,  # n8n before 1.0
+    "canceled": ExecutionStatus.CANCELED,
+    "crashed": ExecutionStatus.CRASHED,
+}
+# Agent and chat nodes write their texts into the execution's metadata by themselves; they are
+# content, which has its own switch and its own retention, and stand in llm_content already.
+_TEXT_KEYS = re.compile(r"(response|input)_")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-")
+
+
+def engine_state(row: Row) -> str:
+    """What tells one state of a row from another."""
+    times = (time_of(row["stoppedAt"]), time_of(row["waitTill"]))
+    return "|".join([row["status"], *(at.isoformat() if at else "" for at in times)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecutionReader:
+    """Turns rows into records; counts in `omissions` what it has to leave out."""
+
+    source: str
+    tables: N8nTables
+    workflows: Mapping[str, Workflow]
+    dimensions: Mapping[str, Sequence[str]]  # customer, project, team → metadata keys
+    public_url: str | None
+    max_data_bytes: int
+
+    def pages(self, rows: Sequence[Row], budget_bytes: int) -> Iterator[Sequence[Row]]:
+        """Split rows so that the run data of each part fits the budget; a row is never split."""
+        sizes = self._data_sizes([row["id"] for row in rows if self._has_run_data(row)])
+        page: list[Row] = []
+        total = 0
+        for row in rows:
+            size_bytes = min(sizes.get(row["id"], 0), self.max_data_bytes)
+            if page and total + size_bytes > budget_bytes:
+                yield page
+                page, total = [], 0
+            page.append(row)
+            total += size_bytes
+        if page:
+            yield page
+
+    def records(
+        self, rows: Sequence[Row], open_ids: frozenset[str], omissions: Counter[str]
+    ) -> Iterator[Record]:
+        """Yield each row's execution, then its steps and calls."""
+        rows = [row for row in rows if not self._is_unsaved(row)] + [
+            row for row in rows if self._is_unsaved(row) and str(row["id"]) in open_ids
+        ]
+        metadata = self._metadata([row["id"] for row in rows])
+        sizes = self._data_sizes([row["id"] for row in rows if self._has_run_data(row)])
+        for row in rows:
+            if self._is_unsaved(row):
+                yield ExecutionGone(source=self.source, execution_id=str(row["id"]))
+                continue
+            execution = self._execution(row, metadata.get(row["id"], {}))
+            if execution is None:
+                omissions["no_time"] += 1
+            elif not self._has_run_data(row):
+                if execution.status.is_final or execution.status is ExecutionStatus.WAITING:
+                    omissions["stored_elsewhere"] += 1
+                    execution = replace(execution, steps_known=False)
+                yield execution
+            else:
+                yield from self._with_run_data(execution, row, sizes.get(row["id"]), omissions)
+
+    @staticmethod
+    def _is_unsaved(row: Row) -> bool:
+        # n8n told not to save: the row stays "running" and is marked deleted at its end.
+        return row["deletedAt"] is not None and not _status(row).is_final
+
+    def unsaved(self, rows: Sequence[Row]) -> int:
+        """Count the rows that ended without being saved."""
+        return sum(map(self._is_unsaved, rows))
+
+    @staticmethod
+    def _has_run_data(row: Row) -> bool:
+        is_read = _status(row).is_final or _status(row) is ExecutionStatus.WAITING
+        return is_read and (row["storedAt"] or "db") == "db"
+
+    def _metadata(self, ids: Sequence[int]) -> dict[int, dict[str, str]]:
+        found: dict[int, dict[str, str]] = {}
+        if self.tables.has_metadata:
+            for row in self.tables.by_ids("metadata_of", ids):
+                found.setdefault(row["executionId"], {})[row["key"]] = row["value"]
+        return found
+
+    def _data_sizes(self, ids: Sequence[int]) -> dict[int, int]:
+        return {row["executionId"]: row["bytes"] for row in self.tables.by_ids("data_sizes", ids)}
+
+    def _execution(self, row: Row, metadata: Mapping[str, str]) -> Execution | None:
+        status = _status(row)
+        started_at, stopped_at = time_of(row["startedAt"]), time_of(row["stoppedAt"])
+        created_at = time_of(row["createdAt"]) or started_at or stopped_at
+        if created_at is None:
+            return None
+        workflow_id = str(row["workflowId"])
+        workflow = self.workflows.get(workflow_id)
+        attributes: dict[str, Json] = {
+            key: value for key, value in metadata.items() if not _TEXT_KEYS.match(key)
+        }
+        if status is ExecutionStatus.WAITING:
+            wait_till = time_of(row["waitTill"])
+            attributes |= {
+                "waiting_since": stopped_at.isoformat() if stopped_at else None,
+                "waiting_until": wait_till.isoformat() if wait_till else None,
+            }
+        if self.public_url:
+            attributes["url"] = (
+                f"{self.public_url.rstrip('/')}/workflow/{workflow_id}/executions/{row['id']}"
+            )
+        return Execution(
+            source=self.source,
+            execution_id=str(row["id"]),
+            created_at=created_at,
+            workflow_id=workflow_id,
+            workflow=workflow.workflow if workflow else workflow_id,
+            status=status,
+            started_at=started_at,
+            finished_at=stopped_at if status.is_final else None,
+            workflow_version=row["workflowVersionId"],
+            trigger=row["mode"],
+            retry_of=row["retryOf"],
+            trace_id=_trace_id(row["tracingContext"]),
+            customer=self._dimension("customer", metadata),
+            project=self._dimension("project", metadata)
+            or (workflow.project if workflow else None),
+            team=self._dimension("team", metadata),
+            tags=workflow.tags if workflow else (),
+            attributes=attributes,
+            engine_state=engine_state(row),
+        )
+
+    def _dimension(self, name: str, metadata: Mapping[str, str]) -> str | None:
+        return next((metadata[key] for key in self.dimensions[name] if metadata.get(key)), None)
+
+    def _with_run_data(
+        self, execution: Execution, row: Row, size_bytes: int | None, omissions: Counter[str]
+    ) -> Iterator[Record]:
+        if size_bytes is None or size_bytes > self.max_data_bytes:
+            omissions["no_run_data" if size_bytes is None else "too_large"] += 1
+            yield replace(execution, steps_known=False)
+            return
+        found = self.tables.by_ids("data_of", [row["id"]])
+        if not found:  # pruned since its size was read
+            omissions["no_run_data"] += 1
+            yield replace(execution, steps_known=False)
+            return
+        try:
+            records = list(_decoded(execution, found[0]))
+        except UnreadableRunDataError:
+            omissions["unreadable"] += 1
+            records = [replace(execution, steps_known=False)]
+        yield from records
+
+
+def _decoded(execution: Execution, row: Row) -> Iterator[Record]:
+    data = RunData.decode(row["data"], row["workflowData"], execution)
+    if execution.status is ExecutionStatus.CANCELED and data.ran_into_time_limit(execution):
+        execution = replace(execution, status=ExecutionStatus.TIMEOUT)
+    items_total, items_failed = data.items()
+    is_success = execution.status is ExecutionStatus.SUCCESS
+    trigger_node = data.trigger_node_type
+    yield replace(
+        execution,
+        workflow_version=execution.workflow_version or row["workflowVersionId"],
+        error_type=data.error_type(data.error),
+        error_message=data.document.text(data.error, "message"),
+        error_step=None if is_success else data.last_node,
+        parent_execution_id=data.parent_execution_id,
+        items_total=items_total or None,
+        # An execution that failed left some items untouched: how many, nobody knows.
+        items_failed=items_failed if is_success and items_total else None,
+        attributes={**execution.attributes, "trigger_node_type": trigger_node}
+        if trigger_node
+        else execution.attributes,
+    )
+    yield from data.steps(execution)
+    yield from llm_calls(data, execution)
+
+
+def _status(row: Row) -> ExecutionStatus:
+    status = row["status"]
+    if status in _STATUS:
+        return _STATUS[status]
+    if status in (None, "unknown"):  # rows from before n8n kept a status
+        if row["finished"]:
+            return ExecutionStatus.SUCCESS
+        return ExecutionStatus.ERROR if row["stoppedAt"] else ExecutionStatus.RUNNING
+    raise SourceError(
+        f"execution {row['id']} has status {status!r}, which we do not know", reason="schema"
+    )
+
+
+def _trace_id(context: object) -> str | None:
+    if isinstance(context, str):
+        try:
+            context = msgspec.json.decode(context)
+        except msgspec.DecodeError:
+            return None
+    parent = context.get("traceparent") if isinstance(context, dict) else None
+    match = _TRACEPARENT.match(parent) if isinstance(parent, str) else None
+    return match[1] if match else None
+
+
+def newest_time(rows: Sequence[Row]) -> datetime | None:
+    """The newest time in the rows."""
+    times = [time_of(row["stoppedAt"]) or time_of(row["startedAt"]) for row in rows]
+    return max((at for at in times if at is not None), default=None)

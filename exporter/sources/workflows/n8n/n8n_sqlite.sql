@@ -1,0 +1,75 @@
+-- n8n on SQLite: times are UTC text, lists come in as JSON. {columns} and table names are filled in by the reader.
+
+-- name: clock
+SELECT strftime('%Y-%m-%d %H:%M:%f', 'now') AS now
+
+-- name: after_id
+SELECT {columns}
+FROM {execution_entity}
+WHERE id > %(after)s
+ORDER BY id
+LIMIT %(limit)s
+
+-- name: by_ids
+SELECT {columns}
+FROM {execution_entity}
+WHERE id IN (SELECT value FROM json_each(%(ids)s))
+ORDER BY id
+
+-- name: stopped_since
+-- Both terms are needed, or the partial index is not used.
+SELECT id, status, "stoppedAt", "waitTill"
+FROM {execution_entity}
+WHERE "stoppedAt" >= %(since)s AND "deletedAt" IS NULL
+    AND ("stoppedAt", id) > (%(since)s, %(since_id)s)
+ORDER BY "stoppedAt", id
+LIMIT %(limit)s
+
+-- name: metadata_after
+SELECT id, "executionId"
+FROM {execution_metadata}
+WHERE id > %(after)s
+ORDER BY id
+LIMIT %(limit)s
+
+-- name: newest_metadata
+SELECT max(id) AS id
+FROM {execution_metadata}
+
+-- name: metadata_by_ids
+SELECT id, "executionId"
+FROM {execution_metadata}
+WHERE id IN (SELECT value FROM json_each(%(ids)s))
+
+-- name: metadata_of
+SELECT "executionId", key, value
+FROM {execution_metadata}
+WHERE "executionId" IN (SELECT value FROM json_each(%(ids)s))
+ORDER BY id
+
+-- name: data_sizes
+SELECT "executionId", length(CAST(data AS blob)) AS bytes
+FROM {execution_data}
+WHERE "executionId" IN (SELECT value FROM json_each(%(ids)s))
+
+-- name: data_of
+SELECT "executionId", data, "workflowData", {data_version}
+FROM {execution_data}
+WHERE "executionId" IN (SELECT value FROM json_each(%(ids)s))
+
+-- name: workflows
+SELECT {workflow_columns}
+FROM {workflow_entity}
+
+-- name: tags
+SELECT wt."workflowId", t.name
+FROM {workflows_tags} wt
+JOIN {tag_entity} t ON t.id = wt."tagId"
+ORDER BY t.name
+
+-- name: projects
+-- Team projects only: a personal project's name is its owner's name and e-mail address.
+SELECT sw."workflowId", p.name
+FROM {shared_workflow} sw
+JOIN {project} p ON p.id = sw."projectId"
+WHERE sw.role = 'workflow:owner' AND p.type = 'team'

@@ -1,0 +1,307 @@
+"""n8n's run data of one execution → its steps, items, error and origin."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+
+import msgspec
+
+from exporter.records import Execution, ExecutionStatus, Json, Step, StepKind
+from exporter.sources.workflows.n8n import nodes
+from exporter.sources.workflows.n8n.flatted import FlattedDocument, UnreadableRunDataError
+
+_STATUS = {
+    "success": ExecutionStatus.SUCCESS,
+    "error": ExecutionStatus.ERROR,
+    "crashed": ExecutionStatus.CRASHED,
+    "canceled": ExecutionStatus.CANCELED,
+    "waiting": ExecutionStatus.WAITING,
+    "running": ExecutionStatus.RUNNING,
+}
+_HTTP_CODE = re.compile(r"\b([45]\d\d)\b")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeRun:
+    """One run of one node, still in n8n's words."""
+
+    node: str
+    index: int
+    task: dict[str, Json]
+    node_type: str
+    parameters: Json
+    tolerates_errors: str | None  # continueRegularOutput, continueErrorOutput
+    copied: bool  # a retry repeats the rows of what it did not run again
+
+    @property
+    def step_id(self) -> str:
+        """Unique within the execution."""
+        return f"{self.node}#{self.index}"
+
+    @property
+    def started_at(self) -> datetime | None:
+        """Its start, UTC."""
+        start = self.task.get("startTime")
+        return from_epoch_milliseconds(start) if isinstance(start, int | float) else None
+
+    @property
+    def duration_seconds(self) -> float | None:
+        """Its run time; all tries of `retryOnFail` included, as n8n keeps no trace of them."""
+        run_time = self.task.get("executionTime")
+        return run_time / 1000 if isinstance(run_time, int | float) and run_time >= 0 else None
+
+
+def from_epoch_milliseconds(value: float) -> datetime:
+    """Turn n8n's milliseconds into UTC."""
+    try:
+        return datetime.fromtimestamp(value / 1000, UTC)
+    except (OverflowError, ValueError, OSError) as error:
+        raise UnreadableRunDataError(f"{value} is no time in milliseconds") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunData:
+    """The run data of one execution, read by path."""
+
+    document: FlattedDocument
+    workflow: dict[str, Json]  # the snapshot of the workflow that ran
+    retry_of: str | None = None
+    execution_started_at: datetime | None = None
+
+    @classmethod
+    def decode(cls, data: str, workflow_data: str, execution: Execution) -> "RunData":
+        """Read the two texts of an `execution_data` row.
+
+        Raises:
+            UnreadableRunDataError: one of them is not what n8n writes.
+        """
+        try:
+            workflow = msgspec.json.decode(workflow_data or "{}")
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            raise UnreadableRunDataError(f"workflowData: {error}") from None
+        return cls(
+            document=FlattedDocument(data),
+            workflow=workflow if isinstance(workflow, dict) else {},
+            retry_of=execution.retry_of if execution.trigger == "retry" else None,
+            execution_started_at=execution.started_at,
+        )
+
+    @cached_property
+    def _nodes(self) -> dict[str, dict[str, Json]]:
+        listed = self.workflow.get("nodes")
+        found = listed if isinstance(listed, list) else []
+        return {str(node.get("name")): node for node in found if isinstance(node, dict)}
+
+    @cached_property
+    def node_runs(self) -> tuple[NodeRun, ...]:
+        """Every node run, in the order n8n lists them."""
+        return tuple(self._walk())
+
+    def _walk(self) -> Iterator[NodeRun]:
+        run_data = self.document.mapping(self.document.root, "resultData", "runData")
+        for name in run_data:
+            node = self._nodes.get(name, {})
+            tolerates = node.get("onError")
+            if node.get("continueOnFail") is True:
+                tolerates = "continueRegularOutput"
+            for index, task in enumerate(self.document.items(run_data, name)):
+                if not isinstance(task, dict):
+                    continue
+                run = NodeRun(
+                    node=name,
+                    index=index,
+                    task=task,
+                    node_type=str(node.get("type", "")),
+                    parameters=node.get("parameters"),
+                    tolerates_errors=tolerates if isinstance(tolerates, str) else None,
+                    copied=False,
+                )
+                yield self._marked_if_copied(run)
+
+    def _marked_if_copied(self, run: NodeRun) -> NodeRun:
+        # Waiting executions resume under their own id, so only a retry can hold older runs.
+        if self.retry_of is None or self.execution_started_at is None or run.started_at is None:
+            return run
+        if run.started_at >= self.execution_started_at:
+            return run
+        return replace(run, copied=True)
+
+    # --- steps ---------------------------------------------------------------------------
+
+    def steps(self, execution: Execution) -> Iterator[Step]:
+        """Yield a step per node run."""
+        for run in self.node_runs:
+            error = self.document.mapping(run.task, "error")
+            status = _STATUS.get(self.document.text(run.task, "executionStatus") or "")
+            is_sub_node = self._is_sub_node(run)
+            previous = self._previous(run)
+            yield Step(
+                source=execution.source,
+                execution_id=execution.execution_id,
+                created_at=execution.created_at,
+                step_id=run.step_id,
+                parent_step_id=previous if is_sub_node else None,
+                name=run.node,
+                kind=nodes.step_kind(run.node_type) if run.node_type else StepKind.OTHER,
+                status=status or (ExecutionStatus.ERROR if error else ExecutionStatus.SUCCESS),
+                started_at=run.started_at,
+                duration_seconds=run.duration_seconds,
+                items_in=None if is_sub_node else self._items_in(run),
+                items_out=None if is_sub_node else self._items_out(run),
+                items_failed=self._failed_items(run),
+                error_type=self.error_type(error),
+                error_message=self.document.text(error, "message") if error else None,
+                copied_from=self.retry_of if run.copied else None,
+                attributes=self._step_attributes(run, previous if not is_sub_node else None),
+            )
+
+    def _step_attributes(self, run: NodeRun, previous: str | None) -> dict[str, Json]:
+        attributes: dict[str, Json] = {"node_type": run.node_type} if run.node_type else {}
+        order = self.document.number(run.task, "executionIndex")
+        if order is not None:
+            attributes["execution_index"] = int(order)
+        if previous:
+            attributes["previous_step"] = previous
+        child = self.document.text(run.task, "metadata", "subExecution", "executionId")
+        if child:
+            attributes["child_execution_id"] = child
+        return attributes
+
+    def _is_sub_node(self, run: NodeRun) -> bool:
+        outputs = self.document.mapping(run.task, "data")
+        return (
+            nodes.is_model_node(run.node_type)
+            or bool(outputs and "main" not in outputs)
+            or bool(not outputs and self.document.get(run.task, "inputOverride"))
+        )
+
+    def _previous(self, run: NodeRun) -> str | None:
+        source = self.document.mapping(run.task, "source", 0)
+        name = self.document.text(source, "previousNode")
+        if name is None:
+            return None
+        return f"{name}#{int(self.document.number(source, 'previousNodeRun') or 0)}"
+
+    # --- items ---------------------------------------------------------------------------
+
+    def _outputs(self, run: NodeRun) -> list[list[Json]]:
+        """Items of each main output, still as indexes."""
+        outputs = self.document.items(run.task, "data", "main")
+        return [output if isinstance(output, list) else [] for output in outputs]
+
+    def _items_out(self, run: NodeRun) -> int:
+        return sum(map(len, self._outputs(run)))
+
+    def _items_in(self, run: NodeRun) -> int:
+        total = 0
+        for source in self.document.items(run.task, "source"):
+            name = self.document.text(source, "previousNode")
+            if name is None:
+                continue
+            run_index = int(self.document.number(source, "previousNodeRun") or 0)
+            output = int(self.document.number(source, "previousNodeOutput") or 0)
+            items = self.document.get(
+                self.document.root, "resultData", "runData", name, run_index, "data", "main", output
+            )
+            total += len(items) if isinstance(items, list) else 0
+        return total
+
+    def _failed_items(self, run: NodeRun) -> int | None:
+        """Count items that failed in a node that goes on after errors."""
+        if run.tolerates_errors is None or self._is_sub_node(run):
+            return None
+        outputs = self._outputs(run)
+        if run.tolerates_errors == "continueErrorOutput":
+            return len(outputs[-1]) if len(outputs) > 1 else 0
+        if run.tolerates_errors != "continueRegularOutput":
+            return None
+        return sum(
+            "error" in self.document.mapping(item) or "error" in self.document.mapping(item, "json")
+            for output in self.document.items(run.task, "data", "main")
+            for item in self.document.items(output)
+        )
+
+    def items(self) -> tuple[int, int]:
+        """Return how many items the execution worked on, and how many failed without ending it.
+
+        The first is the most that any one node took in (or, of a trigger, gave out); the second
+        the sum over nodes that are set to go on after an error.
+        """
+        taken: dict[str, int] = {}
+        failed = 0
+        for run in self.node_runs:
+            if self._is_sub_node(run) or nodes.is_loop(run.node_type):
+                continue
+            taken[run.node] = taken.get(run.node, 0) + (self._items_in(run) or self._items_out(run))
+            failed += self._failed_items(run) or 0
+        return max(taken.values(), default=0), failed
+
+    # --- error and origin ----------------------------------------------------------------
+
+    @property
+    def error(self) -> dict[str, Json]:
+        """The error that ended the execution; empty if none did."""
+        return self.document.mapping(self.document.root, "resultData", "error")
+
+    def error_type(self, error: dict[str, Json]) -> str | None:
+        """Name an error by its class and HTTP status: messages are texts, and vary."""
+        if not error:
+            return None
+        name = self.document.text(error, "name") or "Error"
+        code = self._http_code(error)
+        return f"{name} {code}" if code else name
+
+    def _http_code(self, error: dict[str, Json]) -> str | None:
+        direct = self.document.get(error, "httpCode")
+        if direct is not None and _HTTP_CODE.fullmatch(str(direct)):
+            return str(direct)
+        # Model nodes keep the status only at the start of the provider's own message.
+        texts = (
+            self.document.text(error, "messages", 0),
+            self.document.text(error, "cause", "message"),
+            self.document.text(error, "message"),
+        )
+        for text in texts:
+            match = _HTTP_CODE.match(text) if text else None
+            if match:
+                return match[1]
+        return None
+
+    @property
+    def last_node(self) -> str | None:
+        """The node that ran last, which on failure is the one that failed."""
+        return self.document.text(self.document.root, "resultData", "lastNodeExecuted")
+
+    @property
+    def parent_execution_id(self) -> str | None:
+        """The execution that called this one, as sub-workflow or error workflow."""
+        return self.document.text(self.document.root, "parentExecution", "executionId")
+
+    @property
+    def trigger_node_type(self) -> str | None:
+        """The type of the node that started it."""
+        return self.document.text(
+            self.document.root, "executionData", "runtimeData", "triggerNode", "type"
+        )
+
+    def ran_into_time_limit(self, execution: Execution) -> bool:
+        """Whether a canceled execution was ended by its time limit, where n8n lets one tell.
+
+        n8n stores a timeout as `canceled`. A person's stop leaves an error in the run data, and so
+        does a timeout in some versions; without one, it is a timeout if the workflow's own limit
+        was reached, or if the run data is of the version that always names a person's stop.
+        """
+        if self.error:
+            return "timeout" in (self.document.text(self.error, "name") or "").lower()
+        settings = self.workflow.get("settings")
+        limit = settings.get("executionTimeout") if isinstance(settings, dict) else None
+        if (
+            isinstance(limit, int | float)
+            and limit > 0
+            and execution.started_at
+            and execution.finished_at
+        ):
+            return (execution.finished_at - execution.started_at).total_seconds() >= limit
+        return self.document.get(self.document.root, "version") is not None

@@ -1,0 +1,195 @@
+"""n8n: executions, node runs and model calls, read from its own PostgreSQL or SQLite."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from exporter.interfaces import Batch, Position
+from exporter.records import ExecutionGone, Workflow
+from exporter.settings import Secret, SourceSettings, Strict
+from exporter.sources.engine_database import EngineDatabase, PostgresEngine, SqliteEngine
+from exporter.sources.workflows.n8n.changes import find_candidates
+from exporter.sources.workflows.n8n.executions import ExecutionReader, newest_time
+from exporter.sources.workflows.n8n.progress import Progress
+from exporter.sources.workflows.n8n.tables import N8nTables
+from exporter.sources.workflows.n8n.workflows import read_workflows
+
+BATCH_BYTES = 32 * 1024 * 1024
+"""Run data decoded for one transaction; an execution may be larger, then it goes alone."""
+WORKFLOWS_EVERY = timedelta(minutes=5)
+
+
+class Dimensions(Strict):
+    """Which keys of n8n's custom execution data name whom a run was for."""
+
+    customer: tuple[str, ...] = ("customer",)
+    project: tuple[str, ...] = ("project",)
+    team: tuple[str, ...] = ("team",)
+
+
+class N8nSettings(SourceSettings):
+    """An n8n instance, by its database."""
+
+    from_environment: ClassVar[Mapping[str, str]] = {"url": "N8N_DATABASE_URL"}
+
+    kind: Literal["n8n"] = "n8n"
+    url: Secret | None = None
+    """PostgreSQL of n8n; a role that may only SELECT is enough."""
+    sqlite: str | None = None
+    """Path of n8n's database.sqlite, instead of `url`."""
+    schema_name: Annotated[str, Field(alias="schema")] = "public"
+    """n8n's DB_POSTGRESDB_SCHEMA."""
+    table_prefix: str = ""
+    """n8n's DB_TABLE_PREFIX."""
+    dimensions: Dimensions = Dimensions()
+    public_url: Annotated[str, Field(pattern=r"^https?://")] | None = None
+    """Where people open n8n; executions then link to it."""
+    max_data_mb: Annotated[int, Field(ge=1, le=256)] = 16
+    """Run data of one execution above this is not decoded; the execution still counts."""
+    page_rows: Annotated[int, Field(ge=1, le=5000)] = 500
+    """Executions read per statement and written per transaction."""
+
+    @model_validator(mode="after")
+    def _one_database(self) -> "N8nSettings":
+        if (self.url is None) == (self.sqlite is None):
+            raise ValueError("give either url (PostgreSQL) or sqlite (a path), not both, not none")
+        return self
+
+
+class N8nSource:
+    """Reads what is new: rows by id, open rows until they end, changed rows by their stop."""
+
+    def __init__(self, settings: N8nSettings) -> None:
+        self.name = settings.name
+        self._settings = settings
+        self._database: EngineDatabase = (
+            PostgresEngine(
+                settings.url.get_secret_value(),
+                schema=settings.schema_name,
+                table_prefix=settings.table_prefix,
+            )
+            if settings.url is not None
+            else SqliteEngine(settings.sqlite or "", table_prefix=settings.table_prefix)
+        )
+        self._tables: N8nTables | None = None
+        self._workflows: dict[str, Workflow] = {}
+        self._workflows_read_at: datetime | None = None
+
+    def close(self) -> None:
+        """Give back the connection and forget what was learnt of the schema."""
+        self._database.close()
+        self._tables = None
+        self._workflows_read_at = None
+
+    def poll(self, position: Position, now: datetime) -> Iterator[Batch]:
+        """Yield new executions page by page, then those that changed since the last poll."""
+        try:
+            tables = self._tables = self._tables or N8nTables(self._database)
+            clock = tables.now()
+            progress = Progress.restore(position.cursor)
+            if progress.metadata.last_id is None and tables.has_metadata:
+                # Older metadata is read with its execution; from here on late rows are followed.
+                progress.metadata.last_id = tables.read("newest_metadata")[0]["id"] or 0
+            if self._workflows_read_at is None or now - self._workflows_read_at >= WORKFLOWS_EVERY:
+                yield self._workflow_batch(tables, progress, now)
+            read: set[int] = set()
+            yield from self._new(tables, progress, now, clock, read)
+            yield from self._changed(tables, progress, position, clock, read)
+        except Exception:
+            self.close()  # what we believed of the schema may be what was wrong
+            raise
+
+    def _workflow_batch(self, tables: N8nTables, progress: Progress, now: datetime) -> Batch:
+        self._workflows = read_workflows(tables, self.name)
+        self._workflows_read_at = now
+        return Batch(records=list(self._workflows.values()), cursor=progress.cursor())
+
+    def _new(
+        self,
+        tables: N8nTables,
+        progress: Progress,
+        now: datetime,
+        clock: datetime,
+        read: set[int],
+    ) -> Iterator[Batch]:
+        """Yield what has an id above the highest one read."""
+        limit = self._settings.page_rows
+        while rows := tables.read("after_id", {"after": progress.ids.last_id or 0, "limit": limit}):
+            if not {str(row["workflowId"]) for row in rows} <= set(self._workflows):
+                yield self._workflow_batch(tables, progress, now)
+            reader = self._reader(tables)
+            for page in reader.pages(rows, BATCH_BYTES):
+                omissions: Counter[str] = Counter()
+                records = list(reader.records(page, frozenset(), omissions))
+                omissions["not_saved"] += reader.unsaved(page)
+                progress.ids.advance((row["id"] for row in page), clock)
+                read |= {row["id"] for row in page}
+                yield Batch(
+                    records=records,
+                    cursor=progress.cursor(),
+                    newest_at=newest_time(page),
+                    omissions=+omissions,
+                )
+            if len(rows) < limit:
+                return
+
+    def _changed(
+        self,
+        tables: N8nTables,
+        progress: Progress,
+        position: Position,
+        clock: datetime,
+        read: set[int],
+    ) -> Iterator[Batch]:
+        """Yield what was read before and is different now, and close what is gone."""
+        # What is found here counts as read only with the last batch: until then a crash makes
+        # us find it again.
+        cursor = progress.cursor()
+        limit = self._settings.page_rows
+        candidates = find_candidates(
+            tables,
+            progress,
+            {int(seen.execution_id): seen for seen in position.open_executions},
+            clock=clock,
+            limit=limit,
+        )
+        open_ids = frozenset(seen.execution_id for seen in position.open_executions)
+        wanted = sorted(candidates.ids() - read)
+        found: set[int] = set()
+        reader = self._reader(tables)
+        for start in range(0, len(wanted), limit):
+            rows = tables.by_ids("by_ids", wanted[start : start + limit])
+            found |= {row["id"] for row in rows}
+            changed = [row for row in rows if candidates.is_changed(row)]
+            for page in reader.pages(changed, BATCH_BYTES):
+                omissions: Counter[str] = Counter()
+                yield Batch(
+                    records=list(reader.records(page, open_ids, omissions)),
+                    cursor=cursor,
+                    newest_at=newest_time(page),
+                    omissions=+omissions,
+                )
+        progress.ids.arrived(found, clock)
+        progress.checked_at = clock
+        progress.settled = dict(candidates.stopped)
+        gone = set(candidates.open_executions) - found - read
+        yield Batch(
+            records=[
+                ExecutionGone(source=self.name, execution_id=str(key)) for key in sorted(gone)
+            ],
+            cursor=progress.cursor(),
+            caught_up=True,
+        )
+
+    def _reader(self, tables: N8nTables) -> ExecutionReader:
+        return ExecutionReader(
+            source=self.name,
+            tables=tables,
+            workflows=self._workflows,
+            dimensions=self._settings.dimensions.model_dump(),
+            public_url=self._settings.public_url,
+            max_data_bytes=self._settings.max_data_mb * 1024 * 1024,
+        )

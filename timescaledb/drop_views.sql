@@ -1,0 +1,24 @@
+-- Before views/ is applied again: everything it makes holds no data.
+DO $$
+DECLARE
+    found record;
+BEGIN
+    FOR found IN
+        SELECT p.oid::regprocedure AS name
+        FROM pg_proc p
+        WHERE p.pronamespace = current_schema()::regnamespace AND (
+            p.proname LIKE 'v\_%'
+            OR p.proname IN ('duration_bucket', 'duration_bucket_seconds', 'split_range')
+        )
+    LOOP
+        EXECUTE format('DROP FUNCTION IF EXISTS %s CASCADE', found.name);
+    END LOOP;
+    FOR found IN
+        SELECT viewname AS name
+        FROM pg_views
+        WHERE schemaname = current_schema() AND viewname LIKE 'v\_%'
+    LOOP
+        EXECUTE format('DROP VIEW IF EXISTS %I CASCADE', found.name);
+    END LOOP;
+END
+$$

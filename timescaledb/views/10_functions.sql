@@ -1,0 +1,41 @@
+-- Durations on a logarithmic scale: each bucket's middle is within 1 % of all it holds.
+
+CREATE FUNCTION duration_bucket(seconds double precision) RETURNS smallint
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE
+    WHEN seconds < 0.000001 THEN -32768
+    ELSE ceil(ln(seconds) / ln(1.01 / 0.99))
+END::smallint;
+
+CREATE FUNCTION duration_bucket_seconds(bucket smallint) RETURNS double precision
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE
+    WHEN bucket = -32768 THEN 0
+    ELSE 2 * power((1.01 / 0.99)::double precision, bucket) / (1.01 / 0.99 + 1)
+END;
+
+-- How a time range is read exactly: whole hours from the rollup ('hours'), the edges from raw
+-- rows ('raw'); each part is [from_at, until_at). Before the retention mark there are only hours.
+CREATE FUNCTION split_range(raw_table text, range_start timestamptz, range_end timestamptz)
+RETURNS TABLE (part text, from_at timestamptz, until_at timestamptz)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH rounded AS (
+        SELECT
+            date_bin('1 hour', CASE
+                WHEN range_start < (
+                    SELECT max(m.oldest_kept_at) FROM retention_marks m WHERE m.table_name = raw_table
+                ) THEN range_start
+                ELSE range_start + interval '1 hour - 1 microsecond'
+            END, timestamptz '2000-01-01 00:00:00+00') AS first_hour,
+            date_bin('1 hour', range_end, timestamptz '2000-01-01 00:00:00+00') AS last_hour,
+            range_end + interval '1 microsecond' AS range_until
+    )
+    SELECT 'hours', first_hour, last_hour FROM rounded WHERE first_hour < last_hour
+    UNION ALL
+    SELECT 'raw', range_start, first_hour FROM rounded WHERE first_hour < last_hour
+    UNION ALL
+    SELECT 'raw', last_hour, range_until FROM rounded WHERE first_hour < last_hour
+    UNION ALL
+    SELECT 'raw', range_start, range_until FROM rounded WHERE first_hour >= last_hour;
+END;
