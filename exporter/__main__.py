@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import signal
 import sys
 import threading
@@ -17,8 +18,11 @@ from rich.table import Table
 from exporter import __version__, web
 from exporter.app import KIND_SETTINGS, App, load_settings
 from exporter.configuration import json_schema
-from exporter.errors import ExporterError
+from exporter.demo import demo as company
+from exporter.errors import ConfigurationError, ExporterError
+from exporter.interfaces import PollResult
 from exporter.log import configure, redact
+from exporter.settings import read_secret
 from exporter.sinks.audit import audit as find_differences
 from exporter.sinks.migrations import migrate as apply_migrations
 
@@ -99,8 +103,14 @@ def once() -> None:
         ]
     finally:
         app.stop()
+    show([result for result in results if result is not None])
+    raise typer.Exit(0 if all(result and result.outcome == "ok" for result in results) else 1)
+
+
+def show(results: list[PollResult]) -> None:
+    """Print how polls ended."""
     table = Table("source", "outcome", "records", "newest data", "seconds", "detail")
-    for result in filter(None, results):
+    for result in results:
         table.add_row(
             result.source,
             result.outcome,
@@ -110,7 +120,38 @@ def once() -> None:
             result.detail or "",
         )
     console.print(table if results else "no source is configured")
-    raise typer.Exit(0 if all(result and result.outcome == "ok" for result in results) else 1)
+
+
+@cli.command()
+def demo(
+    write_only: Annotated[
+        bool, typer.Option(help="Only keep a simulated n8n working in DEMO_N8N_DATABASE_URL.")
+    ] = False,
+) -> None:
+    """Run everything on a simulated company, with an embedded PostgreSQL."""
+    if write_only:
+        url = read_secret("DEMO_N8N_DATABASE_URL", os.environ)
+        if url is None:
+            raise ConfigurationError("demo --write-only: DEMO_N8N_DATABASE_URL is not set")
+        redact.learn([url])
+        stopped = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stopped.set())
+        company.write_only(url, stopped)
+        return
+    logging.getLogger().setLevel(logging.WARNING)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does, tidily
+    try:
+        with company.running_demo(lambda line: console.print(f"… {line}")) as running:
+            show(running.results)
+            for name, place in running.places.items():
+                console.print(f"{name:>10}  {place}", highlight=False, soft_wrap=True)
+            console.print(
+                "Live runs keep coming. Ctrl-C ends everything and leaves nothing behind."
+            )
+            serve(running.app)
+    except KeyboardInterrupt:
+        console.print("ended")
 
 
 @cli.command()

@@ -1,1 +1,1 @@
-"""The simulated company: engine databases, provider APIs and status pages that behave like the real ones."""
+"""The simulated company: what `make demo`, tests and benchmarks read instead of a real one."""

@@ -89,3 +89,17 @@ ON CONFLICT ("workflowId", name) DO UPDATE
 SET count = workflow_statistics.count + EXCLUDED.count,
     "rootCount" = workflow_statistics."rootCount" + EXCLUDED."rootCount",
     "latestEvent" = EXCLUDED."latestEvent"
+
+-- name: has_tables
+SELECT to_regclass('execution_entity') IS NOT NULL
+
+-- name: is_simulated
+SELECT 1 FROM project WHERE name = 'Demo Owner <owner@example.com>'
+
+-- name: crash_running
+UPDATE execution_entity
+SET status = 'crashed', "stoppedAt" = greatest("startedAt", %(now)s)
+WHERE status IN ('new', 'running')
+
+-- name: newest_execution
+SELECT coalesce(max(id), 0) FROM execution_entity

@@ -190,6 +190,30 @@ class SimulatedN8n:
                 dated = {"version_id": version.version_id, "at": at}
                 cursor.execute(self._sql["date_version"], dated)
 
+    def resume(self, now: datetime) -> None:
+        """Go on in a database that an earlier process filled, as n8n does after a restart.
+
+        What was running is crashed; what was waiting stays so. The truth begins anew.
+
+        Raises:
+            ValueError: it holds an n8n that is not this simulation's.
+        """
+        with self._transaction() as cursor:
+            found = cursor.execute(self._sql["is_simulated"]).fetchone()
+            if found is None:
+                msg = "the database holds an n8n that is not simulated; give an empty one"
+                raise ValueError(msg)
+            cursor.execute(self._sql["crash_running"], {"now": now})
+            newest = cursor.execute(self._sql["newest_execution"]).fetchone()
+        first_id = newest[0] if newest else 0
+        self._simulation = Simulation(seed=self._seed, begin=now, now=now, first_id=first_id)
+
+    def is_filled(self) -> bool:
+        """Whether the database holds an n8n already."""
+        with self._transaction() as cursor:
+            found = cursor.execute(self._sql["has_tables"]).fetchone()
+        return bool(found and found[0])
+
     def step(self, now: datetime) -> StepCounts:
         """Start what starts and end what ends by `now`; call it every second or so."""
         if self._simulation is None:

@@ -32,7 +32,7 @@ class _Start:
 class Simulation:
     """Produces the executions of the company one after the other; the same ones for one seed."""
 
-    def __init__(self, *, seed: int, begin: datetime, now: datetime) -> None:
+    def __init__(self, *, seed: int, begin: datetime, now: datetime, first_id: int = 0) -> None:
         self.story = Story.told_at(now)
         self._seed = seed
         self._next_slot = slot_start(begin)
@@ -40,7 +40,7 @@ class Simulation:
         self._told_at = now
         self._starts: list[_Start] = []
         self._numbers = 0
-        self._last_id = 0
+        self._last_id = first_id
         self._versions = all_versions()
 
     def due(self, now: datetime) -> Iterator[Execution]:

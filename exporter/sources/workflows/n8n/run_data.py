@@ -20,6 +20,7 @@ _STATUS = {
     "waiting": ExecutionStatus.WAITING,
     "running": ExecutionStatus.RUNNING,
 }
+_EARLIEST_MILLISECONDS = 1e11  # March 1973; seconds stay below it until the year 5138
 _HTTP_CODE = re.compile(r"\b([45]\d\d)\b")
 
 
@@ -44,12 +45,22 @@ class NodeRun:
     def started_at(self) -> datetime | None:
         """Its start, UTC."""
         start = self.task.get("startTime")
-        return from_epoch_milliseconds(start) if isinstance(start, int | float) else None
+        if not isinstance(start, int | float):
+            return None
+        return from_epoch_milliseconds(start * 1000 if self.is_rebuilt else start)
+
+    @property
+    def is_rebuilt(self) -> bool:
+        """Whether n8n rebuilt it after a crash, from its event log: times then are in seconds."""
+        start = self.task.get("startTime")
+        return isinstance(start, int | float) and start < _EARLIEST_MILLISECONDS
 
     @property
     def duration_seconds(self) -> float | None:
         """Its run time; all tries of `retryOnFail` included, as n8n keeps no trace of them."""
         run_time = self.task.get("executionTime")
+        if self.is_rebuilt:
+            return None  # n8n writes 0 where it does not know
         return run_time / 1000 if isinstance(run_time, int | float) and run_time >= 0 else None
 
 

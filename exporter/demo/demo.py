@@ -1,0 +1,113 @@
+"""The demo: embedded PostgreSQL, the simulated company, the exporter, and what is installed."""
+
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from exporter.app import App
+from exporter.demo.companions import GRAFANA, PROMETHEUS, start_grafana, start_prometheus
+from exporter.demo.company_process import prepare_n8n, work
+from exporter.demo.embedded_postgres import EmbeddedPostgres, free_port
+from exporter.interfaces import PollResult
+
+_PREFERRED_PORT = 9849
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demo:
+    """A demo that runs."""
+
+    app: App
+    places: Mapping[str, str]  # what runs → where to look
+    results: list[PollResult]  # of the first poll
+
+
+@contextmanager
+def running_demo(tell: Callable[[str], None]) -> Iterator[Demo]:
+    """Set everything up, yield it, and leave nothing behind."""
+    with ExitStack() as stack:
+        data = Path(tempfile.mkdtemp(prefix="ai-workflow-exporter-demo-"))
+        stack.callback(shutil.rmtree, data, ignore_errors=True)
+        tell("starting an embedded PostgreSQL")
+        postgres = stack.enter_context(EmbeddedPostgres(data / "postgres"))
+        for name in ("n8n", "aiwf"):
+            postgres.create_database(name)
+        tell("the simulated company works through a week of history")
+        n8n = prepare_n8n(postgres.url("n8n"), datetime.now(UTC))
+
+        port = _free_port_near(_PREFERRED_PORT)
+        dashboard_password = secrets.token_urlsafe(16)
+        app = App(
+            None,
+            {
+                "AIWF_DATABASE_URL": postgres.url("aiwf"),
+                "AIWF_DASHBOARD_PASSWORD": dashboard_password,
+                "AIWF_LISTEN": f"127.0.0.1:{port}",
+                "N8N_DATABASE_URL": postgres.url("n8n"),
+            },
+        )
+        tell("the exporter reads it")
+        app.prepare()
+        results = [result for poller in app.pollers if (result := poller.poll()) is not None]
+
+        stopped = threading.Event()
+        company = threading.Thread(target=work, args=(n8n, stopped), name="company")
+        company.start()
+        stack.callback(company.join)
+        stack.callback(stopped.set)
+        places = {
+            "exporter": f"http://127.0.0.1:{port}/ (metrics: /metrics)",
+            "database": f"psql '{postgres.url('aiwf')}'",
+        }
+        prometheus = start_prometheus(data, f"127.0.0.1:{port}") if _is_free(PROMETHEUS) else None
+        grafana = (
+            start_grafana(data, postgres.url("aiwf"), dashboard_password)
+            if _is_free(GRAFANA)
+            else None
+        )
+        for name, process, address in (
+            ("Prometheus", prometheus, PROMETHEUS),
+            ("Grafana", grafana, GRAFANA),
+        ):
+            if process is not None:
+                stack.callback(_end, process)
+                places[name] = f"http://{address}/"
+            else:
+                places[name] = "not started: not on PATH, or its port is taken"
+        yield Demo(app=app, places=places, results=results)
+
+
+def write_only(url: str, stopped: threading.Event) -> None:
+    """Only keep the simulated n8n working in a database, for the compose stack."""
+    work(prepare_n8n(url, datetime.now(UTC)), stopped)
+
+
+def _is_free(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, int(port)))
+        except OSError:
+            return False
+        return True
+
+
+def _free_port_near(port: int) -> int:
+    return port if _is_free(f"127.0.0.1:{port}") else free_port()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
