@@ -143,9 +143,9 @@ class App:
 
     def stop(self) -> None:
         """Finish what is under way and give everything back."""
-        self._schedule.stop()
         for poller in self.pollers:
             poller.retire()
+        self._schedule.stop()
         self.sink.close()
 
     def _refresh_rhythms(self) -> None:

@@ -140,7 +140,7 @@ def _messages(error: ValidationError, model: type[BaseModel], prefix: str) -> It
         full = (prefix + ".".join(map(str, detail["loc"]))).rstrip(".")
         if detail["type"] == "extra_forbidden":
             known = _model_at(model, parents)
-            close = difflib.get_close_matches(str(last), list(known.model_fields), 1)
+            close = difflib.get_close_matches(str(last), _keys(known), 1)
             hint = f" (did you mean {close[0]!r}?)" if close else ""
             yield f"{at}unknown key {str(last)!r}{hint}; known: {_known(known)}"
         elif detail["type"] == "missing":
@@ -150,8 +150,12 @@ def _messages(error: ValidationError, model: type[BaseModel], prefix: str) -> It
             yield f"{full}: {text[0].lower()}{text[1:]}" if full else text
 
 
+def _keys(model: type[BaseModel]) -> list[str]:
+    return sorted(field.alias or name for name, field in model.model_fields.items())
+
+
 def _known(model: type[BaseModel]) -> str:
-    return ", ".join(sorted(model.model_fields))
+    return ", ".join(_keys(model))
 
 
 def _model_at(model: type[BaseModel], path: list[int | str]) -> type[BaseModel]:

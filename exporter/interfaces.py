@@ -110,6 +110,15 @@ class Increment:
     keep_max: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counter:
+    """A persisted series and its value."""
+
+    metric: str
+    labels: tuple[tuple[str, str], ...]  # sorted by name
+    value: float
+
+
 class Accountant(Protocol):
     """Turns what was newly written into movements of counters."""
 
@@ -161,6 +170,9 @@ class SinkSession(Protocol):
 
     def present(self) -> Present:
         """Say what of the source is true now."""
+
+    def counters(self) -> Sequence[Counter]:
+        """Read back the source's persisted counters."""
 
 
 class Sink(Protocol):

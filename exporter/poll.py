@@ -13,6 +13,7 @@ from exporter.errors import SinkError, SourceError, TransientError
 from exporter.interfaces import (
     Accountant,
     Batch,
+    Counter,
     Increment,
     PollResult,
     Position,
@@ -32,6 +33,9 @@ _REFUSED_PAUSE = timedelta(minutes=1)  # asking oftener than people can act only
 
 class Display(Protocol):
     """Where the present state is shown."""
+
+    def restore(self, counters: Sequence[Counter]) -> None:
+        """Show persisted counters as they stand."""
 
     def counted(self, source: str, increments: Sequence[Increment], *, caught_up: bool) -> None:
         """Show committed movements of counters."""
@@ -126,12 +130,17 @@ class Poller:
         return result
 
     def _write_all(self, session: SinkSession, now: datetime, tally: "_Tally") -> None:
+        if self.last_result is None or self.last_result.outcome != "ok":
+            # A commit may have been in doubt, or another exporter at work: the database knows.
+            self._display.restore(session.counters())
         position = session.position()
         for batch in self.source.poll(position, now):
             prepared = replace(batch, records=[self._prepared(record) for record in batch.records])
             position, increments = session.write(position, prepared, self._accountant, now)
             tally.add(batch, position)
             self._display.counted(self.source.name, increments, caught_up=position.caught_up)
+            if self._retired:
+                return
         self._display.present(self.source.name, session.present())
 
     def _prepared(self, record: Record) -> Record:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
 
-from exporter.interfaces import Increment, PollResult, Present
+from exporter.interfaces import Counter, Increment, PollResult, Present
 from exporter.sinks.prometheus import METRICS, Bookkeeper, LabelCaps, Labels
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -51,12 +51,12 @@ class Exposition:
 
     # --- what is told to it --------------------------------------------------------------
 
-    def restore(self, counters: Iterable[tuple[str, Labels, float]]) -> None:
-        """Take over persisted counters, before anything is served."""
+    def restore(self, counters: Iterable[Counter]) -> None:
+        """Take over persisted counters: they are the truth after a restart or a doubtful commit."""
         with self._lock:
-            for metric, labels, value in counters:
-                self._caps.learn(labels)
-                self._counters[metric, labels] = value
+            for counter in counters:
+                self._caps.learn(counter.labels)
+                self._counters[counter.metric, counter.labels] = counter.value
             self._generation += 1
 
     def register(self, source: str, every: timedelta, *, caught_up: bool) -> None:
@@ -155,7 +155,9 @@ class Exposition:
                 del self._own[series]
             if result.reason:
                 self._own["aiwf_source_problem", (("reason", result.reason), source)] = 1
-            if result.outcome != "standby":
+            if result.outcome == "standby":
+                self._own.pop(("aiwf_source_up", (source,)), None)  # the other exporter says it
+            else:
                 self._own["aiwf_source_up", (source,)] = result.outcome == "ok"
             if result.outcome == "ok":
                 ended_at = result.started_at + timedelta(seconds=result.duration_seconds)

@@ -15,6 +15,7 @@ from exporter.interfaces import (
     Accountant,
     Batch,
     Change,
+    Counter,
     ExecutionChange,
     Increment,
     LlmCallChange,
@@ -41,14 +42,6 @@ _STATE = named_statements("exporter.sinks.sql", "state.sql")
 
 Row = dict[str, Any]
 Connection = psycopg.Connection[Row]
-
-
-class Counter(NamedTuple):
-    """A persisted counter series."""
-
-    metric: str
-    labels: tuple[tuple[str, str], ...]
-    value: float
 
 
 @contextmanager
@@ -127,10 +120,7 @@ class TimescaleSink:
         """Read back every persisted counter."""
         with self.connection() as connection:
             rows = connection.execute(_STATE["counters"].encode()).fetchall()
-        return [
-            Counter(row["metric"], tuple(sorted(row["labels"].items())), row["value"])
-            for row in rows
-        ]
+        return _counters(rows)
 
     def sources(self) -> list[Row]:
         """Read of each source: caught_up, newest_at, updated_at."""
@@ -142,6 +132,15 @@ class TimescaleSink:
         with self.connection() as connection:
             rows = connection.execute(_EXECUTIONS["rhythms"].encode()).fetchall()
         return {(row["source"], row["workflow"]): row["expected_interval_seconds"] for row in rows}
+
+
+def _counters(rows: Sequence[Row]) -> list[Counter]:
+    return [
+        Counter(
+            metric=row["metric"], labels=tuple(sorted(row["labels"].items())), value=row["value"]
+        )
+        for row in rows
+    ]
 
 
 def _configure(connection: Connection) -> None:
@@ -180,6 +179,11 @@ class TimescaleSession:
                 (row["workflow"], row["status"]): row["executions"] for row in open_counts
             },
         )
+
+    def counters(self) -> list[Counter]:
+        """Read back the source's persisted counters."""
+        with _translated(), self._connection.transaction():
+            return _counters(self._rows(_STATE["counters_of_source"]))
 
     def write(
         self, position: Position, batch: Batch, accountant: Accountant, now: datetime

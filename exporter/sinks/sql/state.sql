@@ -31,6 +31,9 @@ ON CONFLICT (metric, labels) DO UPDATE SET
 -- name: counters
 SELECT metric, labels, value FROM counters
 
+-- name: counters_of_source
+SELECT metric, labels, value FROM counters WHERE labels ->> 'source' = %(source)s
+
 -- name: sources
 SELECT source, caught_up, newest_at, updated_at FROM cursors
 

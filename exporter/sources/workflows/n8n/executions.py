@@ -35,7 +35,7 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-")
 def engine_state(row: Row) -> str:
     """What tells one state of a row from another."""
     times = (time_of(row["stoppedAt"]), time_of(row["waitTill"]))
-    return "|".join([row["status"], *(at.isoformat() if at else "" for at in times)])
+    return "|".join([row["status"] or "", *(at.isoformat() if at else "" for at in times)])
 
 
 @dataclass(frozen=True, kw_only=True)
