@@ -2,7 +2,7 @@
 
 import difflib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,14 @@ class _Loader(yaml.SafeLoader):
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[object, object]:
     seen: set[object] = set()
     for key_node, _ in node.value:
+        if key_node.tag == "tag:yaml.org,2002:merge":
+            continue
         key = loader.construct_object(key_node)
+        if not isinstance(key, Hashable):
+            raise yaml.MarkedYAMLError(
+                problem="a key must be plain text; quote what stands in {{ … }}",
+                problem_mark=key_node.start_mark,
+            )
         if key in seen:
             raise yaml.MarkedYAMLError(
                 problem=f"key {key!r} stands twice", problem_mark=key_node.start_mark
@@ -90,7 +97,12 @@ def parse(document: object, kinds: Kinds, environ: Mapping[str, str], *, place: 
             f"{place}: the top level must be a mapping; known: {_known(Settings)}"
         )
     mistakes: list[str] = []
-    entries = document.get("sources") or []
+    # `web:` with every line below it commented out is an empty mapping.
+    document = {
+        str(key): ([] if key in ("sources", "prices") else {}) if value is None else value
+        for key, value in document.items()
+    }
+    entries = document.get("sources", [])
     if not isinstance(entries, list):
         mistakes.append("sources: must be a list of sources")
         entries = []
@@ -119,17 +131,33 @@ def _source(
     if not isinstance(entry, dict):
         mistakes.append(f"sources.{index}: must be a mapping with name and kind")
         return None
-    place = f"sources.{entry.get('name', index)}"
+    place = f"sources.{entry.get('name') or index}"
     kind = entry.get("kind")
-    if kind not in kinds:
+    if not isinstance(kind, str) or kind not in kinds:
         problem = "missing key 'kind'" if kind is None else f"unknown kind {kind!r}"
         mistakes.append(f"{place}: {problem}; known: {', '.join(sorted(kinds))}")
         return None
     try:
-        return kinds[str(kind)].model_validate(entry, context={"environ": environ})
+        return kinds[kind].model_validate(entry, context={"environ": environ})
     except ValidationError as error:
-        mistakes.extend(_messages(error, kinds[str(kind)], f"{place}."))
+        mistakes.extend(_messages(error, kinds[kind], f"{place}."))
         return None
+
+
+_NEEDS_MAPPING = "must be a mapping of keys and values"
+_NEEDS_DAY = "must be a day, for example 2026-01-31"
+_IN_WORDS = {
+    "model_type": _NEEDS_MAPPING,
+    "model_attributes_type": _NEEDS_MAPPING,
+    "dict_type": _NEEDS_MAPPING,
+    "tuple_type": "must be a list",
+    "string_type": "must be text; quote it if it is a number",
+    "int_type": "must be a whole number",
+    "date_type": _NEEDS_DAY,
+    "date_parsing": _NEEDS_DAY,
+    "date_from_datetime_parsing": _NEEDS_DAY,
+    "date_from_datetime_inexact": _NEEDS_DAY,
+}
 
 
 def _messages(error: ValidationError, model: type[BaseModel], prefix: str) -> Iterator[str]:
@@ -146,7 +174,7 @@ def _messages(error: ValidationError, model: type[BaseModel], prefix: str) -> It
         elif detail["type"] == "missing":
             yield f"{at}missing key {str(last)!r}"
         else:
-            text = detail["msg"].removeprefix("Value error, ")
+            text = _IN_WORDS.get(detail["type"], detail["msg"].removeprefix("Value error, "))
             yield f"{full}: {text[0].lower()}{text[1:]}" if full else text
 
 

@@ -40,7 +40,7 @@ class Batch:
     cursor: Cursor
     caught_up: bool = False  # nothing older than this is left unread
     newest_at: datetime | None = None  # the source's own time of its newest record
-    # What was left out and why ("too_large": 2): partial success is said, never hidden.
+    # Rows that became no record, and why ("not_saved": 2): partial success is said, never hidden.
     omissions: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -77,6 +77,8 @@ class ExecutionChange:
     error_type: str | None
     items_total_added: int
     items_failed_added: int
+    unknown_steps_reason: str | None
+    stored_unknown_steps_reason: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ import logging
 import re
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from urllib.parse import quote
 
@@ -37,6 +37,7 @@ class Redactor:
                 continue
             encoded = base64.b64encode(secret.encode()).decode()
             forms |= {secret, quote(secret, safe=""), quote(secret), encoded, repr(secret)[1:-1]}
+            forms.add(msgspec.json.encode(secret).decode()[1:-1])
         longest_first = sorted(map(re.escape, forms), key=len, reverse=True)
         self._secrets = re.compile("|".join(longest_first)) if longest_first else None
 
@@ -57,7 +58,7 @@ class JsonLines(logging.Formatter):
     """Formats a record as one JSON object: time, level, event, then its fields."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, redacted as a whole so that no field is forgotten."""
+        """Return the line; every text in it is redacted before it is encoded."""
         line: dict[str, object] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -67,7 +68,19 @@ class JsonLines(logging.Formatter):
         line |= {key: value for key, value in vars(record).items() if key not in _PLAIN}
         if record.exc_info:
             line["traceback"] = "".join(traceback.format_exception(*record.exc_info))
-        return redact(msgspec.json.encode(line, enc_hook=str).decode())
+        return msgspec.json.encode(_redacted(line)).decode()
+
+
+def _redacted(value: object) -> object:
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case Mapping():
+            return {redact(str(key)): _redacted(child) for key, child in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_redacted(child) for child in value]
+        case _:
+            return redact(str(value))
 
 
 def configure(level: str = "INFO") -> None:

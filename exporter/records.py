@@ -111,10 +111,8 @@ class Execution:
     attributes: Mapping[str, Json] = field(default_factory=dict)
     items_total: int | None = None
     items_failed: int | None = None
-    engine_state: str | None = (
-        None  # the engine's own mark of this state: another mark, another read
-    )
-    steps_known: bool = True  # False: its run data could not be read, steps and calls are unknown
+    engine_state: str | None = None  # the engine's mark of this state; another mark, another read
+    unknown_steps_reason: str | None = None  # why its steps and calls are unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

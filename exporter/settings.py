@@ -7,8 +7,10 @@ from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote
 
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -20,7 +22,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
+_LONGEST_SECONDS = 36500 * 86400
 _UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -30,7 +33,10 @@ def _duration(value: object) -> object:
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise ValueError(f"{value!r} is no duration; write for example 30s, 5m, 12h or 90d")
-    return timedelta(seconds=float(match[1]) * _UNIT_SECONDS[match[2]])
+    seconds = float(match[1]) * _UNIT_SECONDS[match[2]]
+    if not 0 < seconds <= _LONGEST_SECONDS:
+        raise ValueError(f"{value!r} is out of range; it must be more than 0 and at most 36500d")
+    return timedelta(seconds=seconds)
 
 
 def read_secret(name: str, environ: Mapping[str, str]) -> str | None:
@@ -38,14 +44,20 @@ def read_secret(name: str, environ: Mapping[str, str]) -> str | None:
     if environ.get(name):
         return environ[name]
     path = environ.get(f"{name}_FILE")
-    return _read_secret_file(Path(path)) if path else None
+    return _read_secret_file(Path(path), f" (from {name}_FILE)") if path else None
 
 
-def _read_secret_file(path: Path) -> str:
+def _read_secret_file(path: Path, origin: str = "") -> str:
     try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"the secret file {path} cannot be read: {type(error).__name__}") from None
+        found = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        reason = (error.strerror or "unknown error").lower()
+        raise ValueError(f"the secret file {path}{origin} cannot be read: {reason}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"the secret file {path}{origin} is not UTF-8 text") from None
+    if not found:
+        raise ValueError(f"the secret file {path}{origin} is empty")
+    return found
 
 
 def _secret(value: object, info: ValidationInfo) -> object:
@@ -58,8 +70,6 @@ def _secret(value: object, info: ValidationInfo) -> object:
                 raise ValueError(f"environment variable {name} is not set; set it, or {name}_FILE")
         case {"file": str(path), **rest} if not rest:
             found = _read_secret_file(Path(path))
-            if not found:
-                raise ValueError(f"the secret file {path} is empty")
         case _:
             raise ValueError(
                 "a secret is not written here; write {env: NAME} or {file: /path/to/secret}"
@@ -78,10 +88,9 @@ Secret = Annotated[
     WithJsonSchema(
         {
             "type": "object",
-            "oneOf": [
-                {"properties": {key: {"type": "string"}}, "required": [key]}
-                for key in ("env", "file")
-            ],
+            "properties": {key: {"type": "string"} for key in ("env", "file")},
+            "minProperties": 1,
+            "maxProperties": 1,
             "additionalProperties": False,
         }
     ),
@@ -92,6 +101,20 @@ class Strict(BaseModel):
     """Frozen, and no key it does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+def _written(pattern: str, words: str) -> BeforeValidator:
+    """Check a text against a pattern that the message puts into words."""
+
+    def check(value: object) -> object:
+        if not isinstance(value, str) or not re.fullmatch(pattern, value, re.ASCII):
+            raise ValueError(f"{value!r} does not do; write {words}")
+        return value
+
+    return BeforeValidator(check)
+
+
+HttpUrl = Annotated[str, _written(r"https?://[^\s]+", "an address that begins with https://")]
 
 
 def _listen(value: object) -> object:
@@ -106,7 +129,9 @@ class DatabaseSettings(Strict):
 
     url: Secret
     """PostgreSQL ≥ 15, with or without TimescaleDB: postgresql://user:password@host/database."""
-    dashboard_role: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")] = "aiwf_dashboards"
+    dashboard_role: Annotated[
+        str, _written(r"[a-z_][a-z0-9_]{0,62}", "a role name of a-z, 0-9 and _, at most 63 long")
+    ] = "aiwf_dashboards"
     """The read-only role that Grafana connects as; `migrate` creates it."""
     dashboard_password: Secret | None = None
     """Its password; without one the role cannot log in."""
@@ -123,15 +148,19 @@ class WebSettings(Strict):
 class ContentSettings(Strict):
     """What is kept of prompts and responses."""
 
-    capture: Literal["full", "truncated", "off"] = "truncated"
-    max_chars: Annotated[int, Field(ge=1, le=1_000_000)] = 8000
+    capture: Annotated[
+        Literal["full", "truncated", "off"],
+        # YAML reads a bare `off` as false.
+        BeforeValidator(lambda value: "off" if value is False else value),
+    ] = "truncated"
+    max_chars: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = 8000
     redact: tuple[Literal["email", "api_key", "card"], ...] = ("api_key",)
 
 
 class MetricsSettings(Strict):
     """How much /metrics may hold."""
 
-    max_label_values: Annotated[int, Field(ge=1, le=100_000)] = 500
+    max_label_values: Annotated[int, Field(strict=True, ge=1, le=100_000)] = 500
     """Distinct values of one label; what comes beyond is counted under `other`."""
 
 
@@ -167,7 +196,9 @@ class SourceSettings(Strict):
     from_environment: ClassVar[Mapping[str, str]] = {}
     """Field → variable: with all of them set, a source needs no configuration file."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+    name: Annotated[
+        str, _written(r"[a-z0-9][a-z0-9_-]{0,62}", "a name of a-z, 0-9, - and _, at most 63 long")
+    ]
     kind: str
     every: Duration = timedelta(seconds=30)
 
@@ -193,9 +224,7 @@ def _secrets(node: object) -> Iterator[str]:
         case SecretStr():
             value = node.get_secret_value()
             yield value
-            password = urlsplit(value).password if "://" in value else None
-            if password:
-                yield password
+            yield from _passwords(value)
         case BaseModel():
             for _, child in node:
                 yield from _secrets(child)
@@ -204,3 +233,17 @@ def _secrets(node: object) -> Iterator[str]:
                 yield from _secrets(child)
         case _:
             pass
+
+
+def _passwords(value: str) -> Iterator[str]:
+    """Find what is secret within a database address, also in one that does not parse."""
+    written = re.search(r"://[^:/@]*:(.+)@", value)
+    if written:
+        yield written[1]
+        yield unquote(written[1])
+    try:
+        password = conninfo_to_dict(value).get("password")
+    except psycopg.Error:
+        return
+    if password:
+        yield str(password)

@@ -43,6 +43,8 @@ def migrate(settings: DatabaseSettings) -> list[str]:
             f"database: {str(error).partition(chr(10))[0]}; our role must own its schema: "
             "GRANT CREATE ON SCHEMA public TO it"
         ) from None
+    except UnicodeError:
+        raise ConfigurationError("database.url: its host cannot be") from None
     except psycopg.ProgrammingError as error:
         if error.sqlstate is None:
             raise ConfigurationError("database.url: not a valid PostgreSQL URL") from None

@@ -1,7 +1,6 @@
 """Newest state → metric families: every metric name of ours is in METRICS."""
 
 import math
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -130,6 +129,10 @@ class Bookkeeper:
             ("success", change.items_total_added - change.items_failed_added),
         ):
             moved.add("aiwf_items_total", self.labels(**of_workflow, result=result), max(added, 0))
+        unknown = change.unknown_steps_reason
+        if unknown is not None and unknown != change.stored_unknown_steps_reason:
+            labels = self.labels(source=change.source, reason=unknown)
+            moved.add("aiwf_source_omissions_total", labels, 1)
         if not change.status.is_final or change.status is change.stored_status:
             return
         with_status = self.labels(**of_workflow, status=change.status)
@@ -200,10 +203,9 @@ class _Moved:
         self._highest[metric, labels] = max(value, self._highest.get((metric, labels), value))
 
     def observe(self, metric: str, labels: Labels, value: float) -> None:
-        bounds = METRICS[metric].buckets
-        for bound in (*bounds[bisect_left(bounds, value) :], math.inf):
+        for bound in (*METRICS[metric].buckets, math.inf):
             with_bound = tuple(sorted((*labels, ("le", f"{bound:g}".replace("inf", "+Inf")))))
-            self.add(f"{metric}_bucket", with_bound, 1)
+            self.add(f"{metric}_bucket", with_bound, int(value <= bound))
         self.add(f"{metric}_sum", labels, value)
         self.add(f"{metric}_count", labels, 1)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
@@ -14,30 +14,17 @@ from exporter.errors import SinkError
 from exporter.interfaces import (
     Accountant,
     Batch,
-    Change,
     Counter,
-    ExecutionChange,
     Increment,
-    LlmCallChange,
     OpenExecution,
     PollResult,
     Position,
     Present,
 )
-from exporter.records import (
-    Execution,
-    ExecutionGone,
-    ExecutionStatus,
-    LlmCall,
-    Record,
-    Step,
-    Workflow,
-)
-from exporter.sinks import staging
+from exporter.sinks.merge import Merge
 from exporter.sql_files import named_statements
 
 _EXECUTIONS = named_statements("exporter.sinks.sql", "executions.sql")
-_LLM_CALLS = named_statements("exporter.sinks.sql", "llm_calls.sql")
 _STATE = named_statements("exporter.sinks.sql", "state.sql")
 
 Row = dict[str, Any]
@@ -204,92 +191,13 @@ class TimescaleSession:
                 raise SinkError(
                     f"another writer moved the cursor of {self._source}; nothing was written"
                 )
-            changes = self._merge(batch.records)
+            changes = Merge(self._connection, self._source).apply(batch.records)
             increments = accountant.increments(self._source, changes, batch.omissions)
             self._count(increments)
         return (
             Position(cursor=batch.cursor, **moved[0], open_executions=position.open_executions),
             increments,
         )
-
-    def _merge(self, records: Sequence[Record]) -> Sequence[Change]:
-        sorted_out = _sort(records)
-        if sorted_out.workflows:
-            self._merge_workflows(sorted_out.workflows)
-        changes: list[Change] = []
-        if sorted_out.executions or sorted_out.gone:
-            changes += self._merge_executions(sorted_out.executions, sorted_out.gone)
-        if sorted_out.steps:
-            bounds = staging.stage(self._connection, staging.STEPS, sorted_out.steps)
-            staging.replace_stored(self._connection, staging.STEPS, bounds)
-        if sorted_out.calls:
-            changes += self._merge_llm_calls(sorted_out.calls)
-        return changes
-
-    def _merge_workflows(self, workflows: Sequence[Workflow]) -> None:
-        statement = _EXECUTIONS["merge_workflow"].encode()
-        with self._connection.cursor() as cursor:
-            cursor.executemany(
-                statement,
-                [
-                    {
-                        "source": listed.source,
-                        "workflow_id": listed.workflow_id,
-                        "workflow": staging.storable(listed.workflow),
-                        "active": listed.active,
-                        "version": listed.version,
-                        "project": listed.project,
-                        "tags": list(listed.tags),
-                    }
-                    for listed in sorted(workflows, key=lambda listed: listed.workflow_id)
-                ],
-            )
-        self._connection.execute(
-            _EXECUTIONS["retire_workflows"].encode(),
-            {"source": self._source, "listed": [listed.workflow_id for listed in workflows]},
-        )
-
-    def _merge_executions(
-        self, executions: Sequence[Execution], gone: Sequence[ExecutionGone]
-    ) -> list[Change]:
-        bounds = staging.stage(self._connection, staging.EXECUTIONS, executions)
-        if gone:
-            parameters = {"source": self._source, "gone": [seen.execution_id for seen in gone]}
-            self._connection.execute(_EXECUTIONS["stage_gone"].encode(), parameters)
-            self._connection.execute(_EXECUTIONS["close_gone"].encode(), parameters)
-            bounds = staging.prune(self._connection, staging.EXECUTIONS)
-        changes = [
-            ExecutionChange(
-                **row
-                | {
-                    "status": ExecutionStatus(row["status"]),
-                    "stored_status": row["stored_status"] and ExecutionStatus(row["stored_status"]),
-                }
-            )
-            for row in self._rows(_EXECUTIONS["changes"], bounds)
-        ]
-        if changes:
-            self._connection.execute(_EXECUTIONS["roll_up"].encode(), bounds)
-            self._connection.execute(_EXECUTIONS["roll_up_durations"].encode(), bounds)
-            self._connection.execute(_EXECUTIONS["name_workflows"].encode())
-            staging.replace_stored(self._connection, staging.EXECUTIONS, bounds)
-        return list(changes)
-
-    def _merge_llm_calls(self, calls: Sequence[LlmCall]) -> list[Change]:
-        bounds = staging.stage(self._connection, staging.LLM_CALLS, calls)
-        changes = [
-            LlmCallChange(**row | {"status": ExecutionStatus(row["status"])})
-            for row in self._rows(_LLM_CALLS["changes"], bounds)
-        ]
-        if changes:
-            self._connection.execute(_LLM_CALLS["roll_up"].encode(), bounds)
-            self._connection.execute(_LLM_CALLS["roll_up_latencies"].encode(), bounds)
-            staging.replace_stored(self._connection, staging.LLM_CALLS, bounds)
-        with_text = [call for call in calls if call.prompt is not None or call.response is not None]
-        if with_text:
-            bounds = staging.stage(self._connection, staging.LLM_CONTENT, with_text)
-            staging.replace_stored(self._connection, staging.LLM_CONTENT, bounds)
-        return list(changes)
 
     def _count(self, increments: Sequence[Increment]) -> None:
         # One order for every writer: two that meet in a series wait, and never for each other.
@@ -309,28 +217,3 @@ class TimescaleSession:
                     for moved in ordered
                 ],
             )
-
-
-class _Sorted(NamedTuple):
-    workflows: list[Workflow]
-    executions: list[Execution]
-    gone: list[ExecutionGone]
-    steps: list[Step]
-    calls: list[LlmCall]
-
-
-def _sort(records: Sequence[Record]) -> _Sorted:
-    result = _Sorted([], [], [], [], [])
-    for record in records:
-        match record:
-            case Workflow():
-                result.workflows.append(record)
-            case Execution():
-                result.executions.append(record)
-            case ExecutionGone():
-                result.gone.append(record)
-            case Step():
-                result.steps.append(record)
-            case LlmCall():
-                result.calls.append(record)
-    return result

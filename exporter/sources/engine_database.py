@@ -25,7 +25,16 @@ _CONNECT_TIMEOUT_SECONDS = 5
 class EngineDatabase(Protocol):
     """A monitored database: statements in, rows out, errors sorted."""
 
-    dialect: str
+    clock: str  # the expression for the database's own time
+
+    def in_list(self, parameter: str) -> str:
+        """Return the predicate "is in the list that the parameter holds"."""
+
+    def byte_length(self, column: str) -> str:
+        """Return the expression for a text's size, which fetches no payload."""
+
+    def as_text(self, column: str) -> str:
+        """Return the expression that reads a JSON column as it stands."""
 
     def table(self, name: str) -> str:
         """Return the quoted name of an engine's table, with its schema and prefix."""
@@ -45,6 +54,12 @@ class EngineDatabase(Protocol):
         """Close the connection; the next query opens another."""
 
 
+_REFUSED_LOGIN = re.compile(
+    r"authentication failed|role .* does not exist|no pg_hba.conf entry|not permitted to log in"
+)
+_WRONG_URL = re.compile(r"database .* does not exist|connection is bad: invalid|^invalid ")
+
+
 def _quoted(*names: str) -> str:
     return ".".join('"' + name.replace('"', '""') + '"' for name in names)
 
@@ -52,13 +67,25 @@ def _quoted(*names: str) -> str:
 class PostgresEngine:
     """An engine's PostgreSQL."""
 
-    dialect = "postgres"
+    clock = "now()"
 
     def __init__(self, url: str, *, schema: str = "public", table_prefix: str = "") -> None:
         self._url = url
         self._schema = schema
         self._prefix = table_prefix
         self._connection: psycopg.Connection[Row] | None = None
+
+    def in_list(self, parameter: str) -> str:
+        """A list is an array."""
+        return f"= ANY(%({parameter})s)"
+
+    def byte_length(self, column: str) -> str:
+        """The size stands beside the value, also of one that is stored apart."""
+        return f"octet_length({column})"
+
+    def as_text(self, column: str) -> str:
+        """Keep the driver from building what we may not need."""
+        return f"{column}::text"
 
     def table(self, name: str) -> str:
         """Return the quoted name with schema and prefix."""
@@ -84,6 +111,8 @@ class PostgresEngine:
             ):
                 self.close()
             raise _sorted_error(error) from None  # the driver's text may hold the URL
+        except UnicodeError:
+            raise SourceError("the database URL has a host that cannot be", reason="url") from None
 
     def _connected(self) -> psycopg.Connection[Row]:
         if self._connection is None or self._connection.closed:
@@ -126,10 +155,14 @@ def _sorted_error(error: psycopg.Error) -> TransientError | SourceError:
             return TransientError("a table is locked; we do not queue behind it")
         case psycopg.ProgrammingError() if error.sqlstate is None:
             return SourceError("the database URL is not valid", reason="url")
-        case psycopg.OperationalError() if "authentication failed" in message:
+        case psycopg.OperationalError() if _REFUSED_LOGIN.search(message):
             return SourceError("the database refused user or password", reason="auth")
-        case psycopg.OperationalError() if re.search(r"database .* does not exist", message):
-            return SourceError("the database in the URL does not exist", reason="url")
+        case psycopg.OperationalError() if "permission denied for database" in message:
+            return SourceError("our role may not connect to the database", reason="permission")
+        case psycopg.OperationalError() if _WRONG_URL.search(message):
+            return SourceError(
+                "the database in the URL does not exist, or it is no valid URL", reason="url"
+            )
         case _:
             return TransientError(f"{type(error).__name__}: {message}")
 
@@ -137,12 +170,24 @@ def _sorted_error(error: psycopg.Error) -> TransientError | SourceError:
 class SqliteEngine:
     """An engine's SQLite file, opened read-only beside the engine that writes it."""
 
-    dialect = "sqlite"
+    clock = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
 
     def __init__(self, path: str, *, table_prefix: str = "") -> None:
         self._path = path
         self._prefix = table_prefix
         self._connection: sqlite3.Connection | None = None
+
+    def in_list(self, parameter: str) -> str:
+        """A list is JSON text."""
+        return f"IN (SELECT value FROM json_each(%({parameter})s))"
+
+    def byte_length(self, column: str) -> str:
+        """The size of a blob stands in its header."""
+        return f"length(CAST({column} AS blob))"
+
+    def as_text(self, column: str) -> str:
+        """JSON is text already."""
+        return column
 
     def table(self, name: str) -> str:
         """Return the quoted name with prefix."""

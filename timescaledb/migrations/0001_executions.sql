@@ -39,7 +39,7 @@ CREATE TABLE executions (
     items_total bigint,
     items_failed bigint,
     engine_state text,                -- the engine's mark of this state; another mark is read again
-    steps_known boolean NOT NULL,     -- false: run data unreadable, steps and calls are unknown
+    unknown_steps_reason text,        -- why steps and calls are unknown; NULL: they are known
     PRIMARY KEY (source, execution_id, created_at)
 );
 CREATE INDEX executions_created_at ON executions (created_at DESC);

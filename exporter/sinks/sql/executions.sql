@@ -16,7 +16,8 @@ WHERE execution_id = ANY(%(gone)s) AND status IN ('queued', 'running', 'waiting'
 SELECT s.source, coalesce(w.workflow, s.workflow) AS workflow, s.status,
     t.status AS stored_status, s.created_at, s.finished_at, s.duration_seconds, s.error_type,
     coalesce(s.items_total, 0) - coalesce(t.items_total, 0) AS items_total_added,
-    coalesce(s.items_failed, 0) - coalesce(t.items_failed, 0) AS items_failed_added
+    coalesce(s.items_failed, 0) - coalesce(t.items_failed, 0) AS items_failed_added,
+    s.unknown_steps_reason, t.unknown_steps_reason AS stored_unknown_steps_reason
 FROM staged_executions s
 LEFT JOIN executions t ON t.source = s.source AND t.execution_id = s.execution_id
     AND t.created_at = s.created_at AND t.created_at BETWEEN %(oldest)s AND %(newest)s

@@ -14,6 +14,7 @@ from exporter.sources.engine_database import Row
 from exporter.sources.workflows.n8n.flatted import UnreadableRunDataError
 from exporter.sources.workflows.n8n.llm_calls import llm_calls
 from exporter.sources.workflows.n8n.run_data import RunData
+from exporter.sources.workflows.n8n.steps import items, steps
 from exporter.sources.workflows.n8n.tables import N8nTables, time_of
 
 _STATUS = {
@@ -40,7 +41,7 @@ def engine_state(row: Row) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutionReader:
-    """Turns rows into records; counts in `omissions` what it has to leave out."""
+    """Turns rows into records, and says which rows become none."""
 
     source: str
     tables: N8nTables
@@ -65,7 +66,7 @@ class ExecutionReader:
             yield page
 
     def records(
-        self, rows: Sequence[Row], open_ids: frozenset[str], omissions: Counter[str]
+        self, rows: Sequence[Row], open_ids: frozenset[str] = frozenset()
     ) -> Iterator[Record]:
         """Yield each row's execution, then its steps and calls."""
         rows = [row for row in rows if not self._is_unsaved(row)] + [
@@ -79,23 +80,25 @@ class ExecutionReader:
                 continue
             execution = self._execution(row, metadata.get(row["id"], {}))
             if execution is None:
-                omissions["no_time"] += 1
-            elif not self._has_run_data(row):
+                continue
+            if not self._has_run_data(row):
                 if execution.status.is_final or execution.status is ExecutionStatus.WAITING:
-                    omissions["stored_elsewhere"] += 1
-                    execution = replace(execution, steps_known=False)
+                    execution = replace(execution, unknown_steps_reason="stored_elsewhere")
                 yield execution
             else:
-                yield from self._with_run_data(execution, row, sizes.get(row["id"]), omissions)
+                yield from self._with_run_data(execution, sizes.get(row["id"]))
 
     @staticmethod
     def _is_unsaved(row: Row) -> bool:
         # n8n told not to save: the row stays "running" and is marked deleted at its end.
         return row["deletedAt"] is not None and not _status(row).is_final
 
-    def unsaved(self, rows: Sequence[Row]) -> int:
-        """Count the rows that ended without being saved."""
-        return sum(map(self._is_unsaved, rows))
+    def left_out(self, rows: Sequence[Row]) -> Counter[str]:
+        """Count the rows that become no record, by reason."""
+        return +Counter(
+            not_saved=sum(map(self._is_unsaved, rows)),
+            no_time=sum(_created_at(row) is None for row in rows),
+        )
 
     @staticmethod
     def _has_run_data(row: Row) -> bool:
@@ -115,7 +118,7 @@ class ExecutionReader:
     def _execution(self, row: Row, metadata: Mapping[str, str]) -> Execution | None:
         status = _status(row)
         started_at, stopped_at = time_of(row["startedAt"]), time_of(row["stoppedAt"])
-        created_at = time_of(row["createdAt"]) or started_at or stopped_at
+        created_at = _created_at(row)
         if created_at is None:
             return None
         workflow_id = str(row["workflowId"])
@@ -158,31 +161,31 @@ class ExecutionReader:
     def _dimension(self, name: str, metadata: Mapping[str, str]) -> str | None:
         return next((metadata[key] for key in self.dimensions[name] if metadata.get(key)), None)
 
-    def _with_run_data(
-        self, execution: Execution, row: Row, size_bytes: int | None, omissions: Counter[str]
-    ) -> Iterator[Record]:
-        if size_bytes is None or size_bytes > self.max_data_bytes:
-            omissions["no_run_data" if size_bytes is None else "too_large"] += 1
-            yield replace(execution, steps_known=False)
+    def _with_run_data(self, execution: Execution, size_bytes: int | None) -> Iterator[Record]:
+        if size_bytes is not None and size_bytes > self.max_data_bytes:
+            yield replace(execution, unknown_steps_reason="too_large")
             return
-        found = self.tables.by_ids("data_of", [row["id"]])
-        if not found:  # pruned since its size was read
-            omissions["no_run_data"] += 1
-            yield replace(execution, steps_known=False)
+        found = self.tables.by_ids("data_of", [int(execution.execution_id)])
+        if not found:  # never written, or pruned since its size was read
+            yield replace(execution, unknown_steps_reason="no_run_data")
             return
         try:
+            # All of it or nothing: half of an execution's calls would look like all of them.
             records = list(_decoded(execution, found[0]))
         except UnreadableRunDataError:
-            omissions["unreadable"] += 1
-            records = [replace(execution, steps_known=False)]
+            records = [replace(execution, unknown_steps_reason="unreadable")]
         yield from records
+
+
+def _created_at(row: Row) -> datetime | None:
+    return time_of(row["createdAt"]) or time_of(row["startedAt"]) or time_of(row["stoppedAt"])
 
 
 def _decoded(execution: Execution, row: Row) -> Iterator[Record]:
     data = RunData.decode(row["data"], row["workflowData"], execution)
     if execution.status is ExecutionStatus.CANCELED and data.ran_into_time_limit(execution):
         execution = replace(execution, status=ExecutionStatus.TIMEOUT)
-    items_total, items_failed = data.items()
+    items_total, items_failed = items(data)
     is_success = execution.status is ExecutionStatus.SUCCESS
     trigger_node = data.trigger_node_type
     yield replace(
@@ -199,7 +202,7 @@ def _decoded(execution: Execution, row: Row) -> Iterator[Record]:
         if trigger_node
         else execution.attributes,
     )
-    yield from data.steps(execution)
+    yield from steps(data, execution)
     yield from llm_calls(data, execution)
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from exporter.records import Json
 
+_LONGEST_INDEX = 10
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -24,7 +25,7 @@ class FlattedDocument:
     def __init__(self, text: str) -> None:
         try:
             self._elements = _ARRAY.decode(text)
-        except (msgspec.DecodeError, UnicodeError) as error:
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise UnreadableRunDataError(str(error)) from None
         self._decoded: dict[int, Json] = {}
 
@@ -45,7 +46,7 @@ class FlattedDocument:
     def _resolve(self, value: Json) -> Json:
         if not isinstance(value, str):
             return value
-        if not value.isdecimal():
+        if not (value.isascii() and value.isdecimal() and len(value) < _LONGEST_INDEX):
             raise UnreadableRunDataError(f"{value[:20]!r} is no index")
         return self._element(int(value))
 

@@ -1,4 +1,4 @@
-"""n8n's run data of one execution → its steps, items, error and origin."""
+"""n8n's run data of one execution: its node runs, its error, its origin."""
 
 import re
 from collections.abc import Iterator
@@ -8,18 +8,9 @@ from functools import cached_property
 
 import msgspec
 
-from exporter.records import Execution, ExecutionStatus, Json, Step, StepKind
-from exporter.sources.workflows.n8n import nodes
+from exporter.records import Execution, Json
 from exporter.sources.workflows.n8n.flatted import FlattedDocument, UnreadableRunDataError
 
-_STATUS = {
-    "success": ExecutionStatus.SUCCESS,
-    "error": ExecutionStatus.ERROR,
-    "crashed": ExecutionStatus.CRASHED,
-    "canceled": ExecutionStatus.CANCELED,
-    "waiting": ExecutionStatus.WAITING,
-    "running": ExecutionStatus.RUNNING,
-}
 _EARLIEST_MILLISECONDS = 1e11  # March 1973; seconds stay below it until the year 5138
 _HTTP_CODE = re.compile(r"\b([45]\d\d)\b")
 
@@ -138,118 +129,6 @@ class RunData:
         if run.started_at >= self.execution_started_at:
             return run
         return replace(run, copied=True)
-
-    # --- steps ---------------------------------------------------------------------------
-
-    def steps(self, execution: Execution) -> Iterator[Step]:
-        """Yield a step per node run."""
-        for run in self.node_runs:
-            error = self.document.mapping(run.task, "error")
-            status = _STATUS.get(self.document.text(run.task, "executionStatus") or "")
-            is_sub_node = self._is_sub_node(run)
-            previous = self._previous(run)
-            yield Step(
-                source=execution.source,
-                execution_id=execution.execution_id,
-                created_at=execution.created_at,
-                step_id=run.step_id,
-                parent_step_id=previous if is_sub_node else None,
-                name=run.node,
-                kind=nodes.step_kind(run.node_type) if run.node_type else StepKind.OTHER,
-                status=status or (ExecutionStatus.ERROR if error else ExecutionStatus.SUCCESS),
-                started_at=run.started_at,
-                duration_seconds=run.duration_seconds,
-                items_in=None if is_sub_node else self._items_in(run),
-                items_out=None if is_sub_node else self._items_out(run),
-                items_failed=self._failed_items(run),
-                error_type=self.error_type(error),
-                error_message=self.document.text(error, "message") if error else None,
-                copied_from=self.retry_of if run.copied else None,
-                attributes=self._step_attributes(run, previous if not is_sub_node else None),
-            )
-
-    def _step_attributes(self, run: NodeRun, previous: str | None) -> dict[str, Json]:
-        attributes: dict[str, Json] = {"node_type": run.node_type} if run.node_type else {}
-        order = self.document.number(run.task, "executionIndex")
-        if order is not None:
-            attributes["execution_index"] = int(order)
-        if previous:
-            attributes["previous_step"] = previous
-        child = self.document.text(run.task, "metadata", "subExecution", "executionId")
-        if child:
-            attributes["child_execution_id"] = child
-        return attributes
-
-    def _is_sub_node(self, run: NodeRun) -> bool:
-        outputs = self.document.mapping(run.task, "data")
-        return (
-            nodes.is_model_node(run.node_type)
-            or bool(outputs and "main" not in outputs)
-            or bool(not outputs and self.document.get(run.task, "inputOverride"))
-        )
-
-    def _previous(self, run: NodeRun) -> str | None:
-        source = self.document.mapping(run.task, "source", 0)
-        name = self.document.text(source, "previousNode")
-        if name is None:
-            return None
-        return f"{name}#{int(self.document.number(source, 'previousNodeRun') or 0)}"
-
-    # --- items ---------------------------------------------------------------------------
-
-    def _outputs(self, run: NodeRun) -> list[list[Json]]:
-        """Items of each main output, still as indexes."""
-        outputs = self.document.items(run.task, "data", "main")
-        return [output if isinstance(output, list) else [] for output in outputs]
-
-    def _items_out(self, run: NodeRun) -> int:
-        return sum(map(len, self._outputs(run)))
-
-    def _items_in(self, run: NodeRun) -> int:
-        total = 0
-        for source in self.document.items(run.task, "source"):
-            name = self.document.text(source, "previousNode")
-            if name is None:
-                continue
-            run_index = int(self.document.number(source, "previousNodeRun") or 0)
-            output = int(self.document.number(source, "previousNodeOutput") or 0)
-            items = self.document.get(
-                self.document.root, "resultData", "runData", name, run_index, "data", "main", output
-            )
-            total += len(items) if isinstance(items, list) else 0
-        return total
-
-    def _failed_items(self, run: NodeRun) -> int | None:
-        """Count items that failed in a node that goes on after errors."""
-        if run.tolerates_errors is None or self._is_sub_node(run):
-            return None
-        outputs = self._outputs(run)
-        if run.tolerates_errors == "continueErrorOutput":
-            return len(outputs[-1]) if len(outputs) > 1 else 0
-        if run.tolerates_errors != "continueRegularOutput":
-            return None
-        return sum(
-            "error" in self.document.mapping(item) or "error" in self.document.mapping(item, "json")
-            for output in self.document.items(run.task, "data", "main")
-            for item in self.document.items(output)
-        )
-
-    def items(self) -> tuple[int, int]:
-        """Return how many items the execution worked on, and how many failed without ending it.
-
-        The first is the most that any one node took in (or, of a trigger, gave out); the second
-        the sum over nodes that are set to go on after an error.
-        """
-        taken: dict[str, int] = {}
-        failed = 0
-        for run in self.node_runs:
-            if self._is_sub_node(run) or nodes.is_loop(run.node_type):
-                continue
-            taken[run.node] = taken.get(run.node, 0) + (self._items_in(run) or self._items_out(run))
-            failed += self._failed_items(run) or 0
-        return max(taken.values(), default=0), failed
-
-    # --- error and origin ----------------------------------------------------------------
 
     @property
     def error(self) -> dict[str, Json]:

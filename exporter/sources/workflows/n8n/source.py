@@ -1,6 +1,5 @@
 """n8n: executions, node runs and model calls, read from its own PostgreSQL or SQLite."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, ClassVar, Literal
@@ -9,7 +8,7 @@ from pydantic import Field, model_validator
 
 from exporter.interfaces import Batch, Position
 from exporter.records import ExecutionGone, Workflow
-from exporter.settings import Secret, SourceSettings, Strict
+from exporter.settings import HttpUrl, Secret, SourceSettings, Strict
 from exporter.sources.engine_database import EngineDatabase, PostgresEngine, SqliteEngine
 from exporter.sources.workflows.n8n.changes import find_candidates
 from exporter.sources.workflows.n8n.executions import ExecutionReader, newest_time
@@ -45,11 +44,11 @@ class N8nSettings(SourceSettings):
     table_prefix: str = ""
     """n8n's DB_TABLE_PREFIX."""
     dimensions: Dimensions = Dimensions()
-    public_url: Annotated[str, Field(pattern=r"^https?://")] | None = None
+    public_url: HttpUrl | None = None
     """Where people open n8n; executions then link to it."""
-    max_data_mb: Annotated[int, Field(ge=1, le=256)] = 16
+    max_data_mb: Annotated[int, Field(strict=True, ge=1, le=256)] = 16
     """Run data of one execution above this is not decoded; the execution still counts."""
-    page_rows: Annotated[int, Field(ge=1, le=5000)] = 500
+    page_rows: Annotated[int, Field(strict=True, ge=1, le=5000)] = 500
     """Executions read per statement and written per transaction."""
 
     @model_validator(mode="after")
@@ -122,16 +121,14 @@ class N8nSource:
                 yield self._workflow_batch(tables, progress, now)
             reader = self._reader(tables)
             for page in reader.pages(rows, BATCH_BYTES):
-                omissions: Counter[str] = Counter()
-                records = list(reader.records(page, frozenset(), omissions))
-                omissions["not_saved"] += reader.unsaved(page)
+                records = list(reader.records(page))
                 progress.ids.advance((row["id"] for row in page), clock)
                 read |= {row["id"] for row in page}
                 yield Batch(
                     records=records,
                     cursor=progress.cursor(),
                     newest_at=newest_time(page),
-                    omissions=+omissions,
+                    omissions=reader.left_out(page),
                 )
             if len(rows) < limit:
                 return
@@ -165,12 +162,10 @@ class N8nSource:
             found |= {row["id"] for row in rows}
             changed = [row for row in rows if candidates.is_changed(row)]
             for page in reader.pages(changed, BATCH_BYTES):
-                omissions: Counter[str] = Counter()
                 yield Batch(
-                    records=list(reader.records(page, open_ids, omissions)),
+                    records=list(reader.records(page, open_ids)),
                     cursor=cursor,
                     newest_at=newest_time(page),
-                    omissions=+omissions,
                 )
         progress.ids.arrived(found, clock)
         progress.checked_at = clock

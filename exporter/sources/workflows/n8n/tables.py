@@ -29,7 +29,7 @@ _TABLES = (
 
 
 class N8nTables:
-    """The statements of n8n_<dialect>.sql, fitted to the columns that are there.
+    """The statements of n8n.sql, fitted to the columns that are there.
 
     Raises:
         SourceError: a table or column without which the numbers would be wrong is missing.
@@ -59,6 +59,10 @@ class N8nTables:
                 _WORKFLOW_OPTIONAL,
             ),
             "data_version": f'{data_version} AS "workflowVersionId"',
+            "clock": database.clock,
+            "in_ids": database.in_list("ids"),
+            "data_bytes": database.byte_length("data"),
+            "workflow_data": database.as_text('"workflowData"'),
         }
         for table, needed in (("execution_data", ("executionId", "workflowData", "data")),):
             _select(table, columns[table], needed, ())
@@ -68,9 +72,7 @@ class N8nTables:
         self.has_soft_delete = "deletedAt" in columns["execution_entity"]
         self._statements = {
             name: _filled(text, names)
-            for name, text in named_statements(
-                __package__ or "", f"n8n_{database.dialect}.sql"
-            ).items()
+            for name, text in named_statements(__package__ or "", "n8n.sql").items()
         }
 
     def read(self, statement: str, parameters: Parameters | None = None) -> list[Row]:

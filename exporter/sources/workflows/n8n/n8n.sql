@@ -1,7 +1,7 @@
--- n8n on PostgreSQL. {columns} and table names are filled in by the reader.
+-- n8n, PostgreSQL and SQLite alike. What stands in braces is filled in: names, columns, dialect.
 
 -- name: clock
-SELECT now() AS now
+SELECT {clock} AS now
 
 -- name: after_id
 SELECT {columns}
@@ -13,7 +13,7 @@ LIMIT %(limit)s
 -- name: by_ids
 SELECT {columns}
 FROM {execution_entity}
-WHERE id = ANY(%(ids)s)
+WHERE id {in_ids}
 ORDER BY id
 
 -- name: stopped_since
@@ -39,24 +39,24 @@ FROM {execution_metadata}
 -- name: metadata_by_ids
 SELECT id, "executionId"
 FROM {execution_metadata}
-WHERE id = ANY(%(ids)s)
+WHERE id {in_ids}
 
 -- name: metadata_of
 SELECT "executionId", key, value
 FROM {execution_metadata}
-WHERE "executionId" = ANY(%(ids)s)
+WHERE "executionId" {in_ids}
 ORDER BY id
 
 -- name: data_sizes
--- octet_length reads the stored size and fetches no payload.
-SELECT "executionId", octet_length(data) AS bytes
+-- The stored size is read, no payload is fetched.
+SELECT "executionId", {data_bytes} AS bytes
 FROM {execution_data}
-WHERE "executionId" = ANY(%(ids)s)
+WHERE "executionId" {in_ids}
 
 -- name: data_of
-SELECT "executionId", data, "workflowData"::text AS "workflowData", {data_version}
+SELECT "executionId", data, {workflow_data} AS "workflowData", {data_version}
 FROM {execution_data}
-WHERE "executionId" = ANY(%(ids)s)
+WHERE "executionId" {in_ids}
 
 -- name: workflows
 SELECT {workflow_columns}
