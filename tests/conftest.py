@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -10,6 +11,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from exporter.app import App
+from exporter.demo.simulated_n8n import SimulatedN8n
 from exporter.settings import DatabaseSettings
 from exporter.sinks.migrations import migrate
 from tests import databases
@@ -135,3 +137,54 @@ def make_app(tmp_path: Path) -> Iterator[Callable[..., App]]:
     yield make
     for app in apps:
         app.stop()
+
+
+def as_dashboards(url: str) -> psycopg.Connection[dict[str, object]]:
+    """Connect as the read-only role that Grafana uses."""
+    return psycopg.connect(
+        url,
+        user="aiwf_dashboards",
+        password=DASHBOARD_PASSWORD,
+        autocommit=True,
+        row_factory=dict_row,
+    )
+
+
+@pytest.fixture
+def dashboard_connection_empty(
+    database_url: str,
+) -> Iterator[psycopg.Connection[dict[str, object]]]:
+    """Our empty database, as the dashboards see it."""
+    with as_dashboards(database_url) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session", params=["plain", "timescale"])
+def full_database_url(
+    request: pytest.FixtureRequest, migrated: Callable[[str], str], plain_server: str
+) -> Iterator[str]:
+    """Our database after the simulated company's week was read, in each edition."""
+    server = request.getfixturevalue(f"{request.param}_server")
+    with (
+        databases.new_database(server, template=migrated(server)) as url,
+        databases.new_database(plain_server) as n8n_url,
+    ):
+        with SimulatedN8n(n8n_url) as n8n:
+            n8n.create()
+            n8n.write_history(datetime.now(UTC), days=3)
+        app = App(None, {"AIWF_DATABASE_URL": url, "N8N_DATABASE_URL": n8n_url})
+        app.prepare()
+        result = app.pollers[0].poll()
+        app.stop()
+        assert result is not None
+        assert result.outcome == "ok", result.detail
+        yield url
+
+
+@pytest.fixture
+def dashboard_connection_full(
+    full_database_url: str,
+) -> Iterator[psycopg.Connection[dict[str, object]]]:
+    """Our full database, as the dashboards see it."""
+    with as_dashboards(full_database_url) as connection:
+        yield connection

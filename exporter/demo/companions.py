@@ -49,27 +49,30 @@ def start_grafana(
     if binary is None or not Path(home).is_dir():
         return None
     database = urlsplit(database_url)
-    provisioning = data / "provisioning"
-    shutil.copytree(_ROOT / "grafana" / "provisioning", provisioning, dirs_exist_ok=True)
-    for file in provisioning.rglob("*.y*ml"):
-        text = file.read_text()
-        text = text.replace("timescaledb:5432", f"{database.hostname}:{database.port}")
-        text = text.replace("http://prometheus:9090", f"http://{PROMETHEUS}")
-        file.write_text(
-            text.replace("/var/lib/grafana/dashboards", str(_ROOT / "grafana" / "dashboards"))
-        )
     host, _, port = GRAFANA.rpartition(":")
     settings = {
         "GF_PATHS_DATA": str(data / "grafana"),
         "GF_PATHS_LOGS": str(data / "grafana"),
-        "GF_PATHS_PROVISIONING": str(provisioning),
+        "GF_PATHS_PROVISIONING": str(_ROOT / "grafana" / "provisioning"),
         "GF_SERVER_HTTP_ADDR": host,
         "GF_SERVER_HTTP_PORT": port,
         "GF_ANALYTICS_REPORTING_ENABLED": "false",
         "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
-        "GRAFANA_DB_NAME": database.path.lstrip("/"),
-        "GRAFANA_DB_USER": "aiwf_dashboards",
-        "GRAFANA_DB_PASSWORD": dashboard_password,
+        "GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH": str(
+            _ROOT / "grafana" / "dashboards" / "aiwf-overview.json"
+        ),
+        "AIWF_DASHBOARDS_PATH": str(_ROOT / "grafana" / "dashboards"),
+        "AIWF_DASHBOARD_DATABASE_ADDRESS": f"{database.hostname}:{database.port}",
+        "AIWF_DASHBOARD_DATABASE_NAME": database.path.lstrip("/"),
+        "AIWF_DASHBOARD_PASSWORD": dashboard_password,
+        "AIWF_PROMETHEUS_URL": f"http://{PROMETHEUS}",
+        # As in docker-compose.yml: receivers that are valid, and routes that lead to none of them.
+        "SLACK_WEBHOOK_URL": "https://slack.invalid/not-configured",
+        "PAGERDUTY_INTEGRATION_KEY": "not-configured",
+        "ALERT_EMAIL_ADDRESSES": "nobody@localhost.invalid",
+        "AIWF_SLACK_ROUTE": "not-configured",
+        "AIWF_PAGERDUTY_ROUTE": "not-configured",
+        "AIWF_EMAIL_ROUTE": "not-configured",
     }
     command = [binary, *([] if binary.endswith("-server") else ["server"]), f"--homepath={home}"]
     return _start(command, data / "grafana.log", settings)

@@ -17,7 +17,7 @@ _MOST_TOKENS = 1e12  # a count beyond is damage, not use
 def llm_calls(data: RunData, execution: Execution) -> Iterator[LlmCall]:
     """Yield a call per run of a model node; copied runs of a retry belong to the original."""
     for run in data.node_runs:
-        if run.copied or run.started_at is None:
+        if run.copied or run.started_at is None or nodes.is_model_wrapper(run.node_type):
             continue
         outputs = data.document.mapping(run.task, "data")
         if _CONNECTION in outputs or nodes.is_model_node(run.node_type):

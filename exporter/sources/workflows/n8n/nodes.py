@@ -52,6 +52,11 @@ def is_model_node(node_type: str) -> bool:
     return _suffix(node_type).startswith(("lmchat", "lmopen", "lmollama", "lmcohere", "lmaws"))
 
 
+def is_model_wrapper(node_type: str) -> bool:
+    """Whether it hands calls on to another model node, which has runs of its own."""
+    return _suffix(node_type) == "modelselector"
+
+
 def is_loop(node_type: str) -> bool:
     """Whether items pass it again and again, so that counting them would count twice."""
     return _suffix(node_type) == "splitinbatches"
