@@ -65,25 +65,34 @@ def load(path: Path | None, kinds: Kinds, environ: Mapping[str, str] = os.enviro
     return parse({} if document is None else document, kinds, environ, place=str(path))
 
 
-def _from_environment(kinds: Kinds, environ: Mapping[str, str]) -> dict[str, Any]:
-    def is_set(name: str) -> bool:
-        return bool(environ.get(name) or environ.get(f"{name}_FILE"))
+def _is_set(name: str, environ: Mapping[str, str]) -> bool:
+    return bool(environ.get(name) or environ.get(f"{name}_FILE"))
 
-    database: dict[str, Any] = {"url": {"env": "AIWF_DATABASE_URL"}}
-    if is_set("AIWF_DASHBOARD_PASSWORD"):
+
+def _common(environ: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """What variables say of database and web; a file may say otherwise."""
+    database: dict[str, Any] = {}
+    if _is_set("AIWF_DATABASE_URL", environ):
+        database["url"] = {"env": "AIWF_DATABASE_URL"}
+    if _is_set("AIWF_DASHBOARD_PASSWORD", environ):
         database["dashboard_password"] = {"env": "AIWF_DASHBOARD_PASSWORD"}
     web: dict[str, Any] = {}
     if environ.get("AIWF_LISTEN"):
         web["listen"] = environ["AIWF_LISTEN"]
-    if is_set("AIWF_TOKEN"):
+    if _is_set("AIWF_TOKEN", environ):
         web["token"] = {"env": "AIWF_TOKEN"}
+    return {"database": database, "web": web}
+
+
+def _from_environment(kinds: Kinds, environ: Mapping[str, str]) -> dict[str, Any]:
     sources = [
         {"name": kind, "kind": kind}
         | {field: {"env": name} for field, name in model.from_environment.items()}
         for kind, model in kinds.items()
-        if model.from_environment and all(map(is_set, model.from_environment.values()))
+        if model.from_environment
+        and all(_is_set(name, environ) for name in model.from_environment.values())
     ]
-    return {"database": database, "web": web, "sources": sources}
+    return {"database": {"url": {"env": "AIWF_DATABASE_URL"}}, "sources": sources}
 
 
 def parse(document: object, kinds: Kinds, environ: Mapping[str, str], *, place: str) -> Settings:
@@ -102,6 +111,10 @@ def parse(document: object, kinds: Kinds, environ: Mapping[str, str], *, place: 
         str(key): ([] if key in ("sources", "prices") else {}) if value is None else value
         for key, value in document.items()
     }
+    for key, said in _common(environ).items():
+        written = document.get(key, {})
+        if said and isinstance(written, dict):
+            document[key] = said | written
     entries = document.get("sources", [])
     if not isinstance(entries, list):
         mistakes.append("sources: must be a list of sources")

@@ -77,8 +77,8 @@ class ExecutionChange:
     error_type: str | None
     items_total_added: int
     items_failed_added: int
-    unknown_steps_reason: str | None
-    stored_unknown_steps_reason: str | None
+    unknown_steps_reason: str | None = None
+    stored_unknown_steps_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
