@@ -61,7 +61,8 @@ def load(path: Path | None, kinds: Kinds, environ: Mapping[str, str] = os.enviro
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise ConfigurationError(f"{path}{where}: not valid YAML: {error.problem}") from error
     except yaml.YAMLError as error:
-        raise ConfigurationError(f"{path}: not valid YAML: {error}") from error
+        reason = str(error).partition("\n")[0]
+        raise ConfigurationError(f"{path}: not valid YAML: {reason}") from error
     return parse({} if document is None else document, kinds, environ, place=str(path))
 
 
@@ -85,13 +86,17 @@ def _common(environ: Mapping[str, str]) -> dict[str, dict[str, Any]]:
 
 
 def _from_environment(kinds: Kinds, environ: Mapping[str, str]) -> dict[str, Any]:
-    sources = [
+    sources: list[dict[str, Any]] = [
         {"name": kind, "kind": kind}
         | {field: {"env": name} for field, name in model.from_environment.items()}
         for kind, model in kinds.items()
         if model.from_environment
         and all(_is_set(name, environ) for name in model.from_environment.values())
     ]
+    for source in sources:
+        for field, name in kinds[str(source["kind"])].also_from_environment.items():
+            if environ.get(name):
+                source[field] = environ[name]
     return {"database": {"url": {"env": "AIWF_DATABASE_URL"}}, "sources": sources}
 
 
@@ -157,7 +162,7 @@ def _source(
         return None
 
 
-_NEEDS_MAPPING = "must be a mapping of keys and values"
+_NEEDS_MAPPING = "must be a mapping"
 _NEEDS_DAY = "must be a day, for example 2026-01-31"
 _IN_WORDS = {
     "model_type": _NEEDS_MAPPING,
@@ -166,6 +171,7 @@ _IN_WORDS = {
     "tuple_type": "must be a list",
     "string_type": "must be text; quote it if it is a number",
     "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
     "date_type": _NEEDS_DAY,
     "date_parsing": _NEEDS_DAY,
     "date_from_datetime_parsing": _NEEDS_DAY,
@@ -188,6 +194,8 @@ def _messages(error: ValidationError, model: type[BaseModel], prefix: str) -> It
             yield f"{at}missing key {str(last)!r}"
         else:
             text = _IN_WORDS.get(detail["type"], detail["msg"].removeprefix("Value error, "))
+            if text is _NEEDS_MAPPING:
+                text += f"; known: {_known(_model_at(model, [*parents, last]))}"
             yield f"{full}: {text[0].lower()}{text[1:]}" if full else text
 
 

@@ -26,3 +26,7 @@ class SourceError(ExporterError):
 
 class SinkError(ExporterError):
     """Our own database did not take the rows: nothing was written, no cursor moved, try again."""
+
+
+class RefusedRowsError(SinkError):
+    """It never will: some of the rows cannot be stored as they are."""

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Protocol
 
 from exporter.content import ContentPolicy
-from exporter.errors import SinkError, SourceError, TransientError
+from exporter.errors import RefusedRowsError, SinkError, SourceError, TransientError
 from exporter.interfaces import (
     Accountant,
     Batch,
@@ -24,7 +24,7 @@ from exporter.interfaces import (
 )
 from exporter.log import redact
 from exporter.pricing import Pricing
-from exporter.records import LlmCall, Record
+from exporter.records import LlmCall, Record, Workflow
 
 log = logging.getLogger(__name__)
 
@@ -136,12 +136,33 @@ class Poller:
         position = session.position()
         for batch in self.source.poll(position, now):
             prepared = replace(batch, records=[self._prepared(record) for record in batch.records])
-            position, increments = session.write(position, prepared, self._accountant, now)
-            tally.add(batch, position)
-            self._display.counted(self.source.name, increments, caught_up=position.caught_up)
+            position = self._write(session, position, prepared, now, tally)
             if self._retired:
                 return
         self._display.present(self.source.name, session.present())
+
+    def _write(
+        self,
+        session: SinkSession,
+        position: Position,
+        batch: Batch,
+        now: datetime,
+        tally: "_Tally",
+    ) -> Position:
+        """Write a batch; one execution that cannot be stored must not hold up all others."""
+        try:
+            written, increments = session.write(position, batch, self._accountant, now)
+        except RefusedRowsError as error:
+            log.warning(
+                "batch.refused", extra={"source": self.source.name, "detail": redact(str(error))}
+            )
+            first, second = halves(batch, position)
+            if first is not None:
+                position = self._write(session, position, first, now, tally)
+            return self._write(session, position, second, now, tally)
+        tally.add(batch, written)
+        self._display.counted(self.source.name, increments, caught_up=written.caught_up)
+        return written
 
     def _prepared(self, record: Record) -> Record:
         if isinstance(record, LlmCall):
@@ -165,6 +186,34 @@ class Poller:
                 "omissions": tally.omissions or None,
             },
         )
+
+
+def halves(batch: Batch, position: Position) -> tuple[Batch | None, Batch]:
+    """Split a batch between two executions; of one that stands alone, leave the rows out.
+
+    The first half keeps the cursor where it is, the second moves it as the whole would have.
+
+    Raises:
+        SinkError: there is nothing left to split.
+    """
+    groups: dict[str, list[Record]] = {}
+    for record in batch.records:
+        key = "" if isinstance(record, Workflow) else record.execution_id
+        groups.setdefault(key, []).append(record)
+    if not groups:
+        raise SinkError("our database refuses even a batch without rows")
+    if len(groups) == 1:
+        omissions = {**batch.omissions, "refused_by_database": 1}
+        return None, replace(batch, records=[], omissions=omissions)
+    middle = len(groups) // 2
+    first, second = (
+        [record for group in part for record in group]
+        for part in (list(groups.values())[:middle], list(groups.values())[middle:])
+    )
+    return (
+        replace(batch, records=first, cursor=position.cursor, caught_up=False, omissions={}),
+        replace(batch, records=second),
+    )
 
 
 class _Tally:

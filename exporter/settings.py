@@ -195,6 +195,8 @@ class SourceSettings(Strict):
 
     from_environment: ClassVar[Mapping[str, str]] = {}
     """Field → variable: with all of them set, a source needs no configuration file."""
+    also_from_environment: ClassVar[Mapping[str, str]] = {}
+    """Field → variable that may be set too; no secrets."""
 
     name: Annotated[
         str, _written(r"[a-z0-9][a-z0-9_-]{0,62}", "a name of a-z, 0-9, - and _, at most 63 long")

@@ -4,12 +4,13 @@ DECLARE
     found record;
 BEGIN
     FOR found IN
-        SELECT p.oid::regprocedure AS name
+        SELECT p.oid::regprocedure::text AS name -- as text now: CASCADE drops some before their turn
         FROM pg_proc p
         WHERE p.pronamespace = current_schema()::regnamespace AND (
             p.proname LIKE 'v\_%'
             OR p.proname IN ('duration_bucket', 'duration_bucket_seconds', 'split_range')
         )
+        ORDER BY name
     LOOP
         EXECUTE format('DROP FUNCTION IF EXISTS %s CASCADE', found.name);
     END LOOP;

@@ -42,6 +42,7 @@ class Exposition:
         self._bookkeeper = bookkeeper
         self._counters: dict[Series, float] = {}
         self._newborn: dict[Series, datetime | None] = {}  # → when it was first served
+        self._visible_newborn: set[Series] = set()
         self._own: dict[Series, float] = {("aiwf_build_info", (("version", version),)): 1}
         self._sources: dict[str, _SourceState] = {}
         self._rhythms: dict[Series, float] = {}
@@ -65,7 +66,7 @@ class Exposition:
             state = self._sources.setdefault(source, _SourceState(every))
             state.every = every
             state.caught_up = state.caught_up or caught_up
-            for outcome in ("ok", "later", "refused", "blocked", "failed"):
+            for outcome in ("ok", "standby", "later", "refused", "blocked", "failed"):
                 labels = (("outcome", outcome), ("source", source))
                 self._own.setdefault(("aiwf_polls_total", labels), 0)
             self._own.setdefault(("aiwf_source_up", (("source", source),)), 0)
@@ -91,7 +92,7 @@ class Exposition:
     def counted(self, source: str, increments: Sequence[Increment], *, caught_up: bool) -> None:
         """Show what was committed; history that is still being imported stays hidden."""
         with self._lock:
-            state = self._sources[source]
+            state = self._sources.get(source) or _SourceState(timedelta(0))
             for moved in increments:
                 series = (moved.metric, moved.labels)
                 if moved.keep_max:
@@ -102,7 +103,8 @@ class Exposition:
                 self._ensure(series, state)
                 self._counters[series] += moved.amount
             state.caught_up = state.caught_up or caught_up
-            self._own["aiwf_source_caught_up", (("source", source),)] = state.caught_up
+            if source in self._sources:
+                self._own["aiwf_source_caught_up", (("source", source),)] = state.caught_up
             self._generation += 1
 
     def _ensure(self, series: Series, state: _SourceState) -> None:
@@ -114,13 +116,16 @@ class Exposition:
     def present(self, source: str, present: Present) -> None:
         """Replace the gauges of a source."""
         with self._lock:
-            state = self._sources[source]
+            state = self._sources.get(source)
+            if state is None:  # forgotten by a reload while it was polled
+                return
             for series in self._bookkeeper.known_series(source, present.workflows):
                 self._ensure(series, state)
             gauges: dict[Series, float] = defaultdict(float)
             for workflow, active in present.workflows.items():
                 labels = self._bookkeeper.labels(source=source, workflow=workflow)
-                gauges["aiwf_workflow_active", labels] = active
+                series = ("aiwf_workflow_active", labels)
+                gauges[series] = max(active, gauges[series])
                 for status in ("queued", "running", "waiting"):
                     labels = self._bookkeeper.labels(
                         source=source, workflow=workflow, status=status
@@ -145,6 +150,8 @@ class Exposition:
     def polled(self, result: PollResult) -> None:
         """Take note of how a poll ended."""
         with self._lock:
+            if result.source not in self._sources:
+                return
             source = ("source", result.source)
             outcome = ("aiwf_polls_total", (("outcome", result.outcome), source))
             self._own[outcome] = self._own.get(outcome, 0) + 1
@@ -165,8 +172,7 @@ class Exposition:
                 if result.newest_at is not None:
                     lag = (ended_at - result.newest_at).total_seconds()
                     self._own["aiwf_source_lag_seconds", (source,)] = max(lag, 0)
-                if result.source in self._sources:
-                    self._sources[result.source].last_success_at = ended_at
+                self._sources[result.source].last_success_at = ended_at
             self._generation += 1
 
     # --- what is served ------------------------------------------------------------------
@@ -188,8 +194,8 @@ class Exposition:
                 self._rendered[openmetrics, False] = (state, body)
                 kept = (state, gzip.compress(body, 1, mtime=0) if compress else body)
                 self._rendered[openmetrics, compress] = kept
-            for series, served_at in self._newborn.items():
-                self._newborn[series] = served_at or now
+            for series in self._visible_newborn & set(self._newborn):
+                self._newborn[series] = self._newborn[series] or now
             return kept[1]
 
     def _age_newborn(self, now: datetime) -> None:
@@ -222,6 +228,9 @@ class Exposition:
             if METRICS[family].per_source and (source in silent or source not in self._sources):
                 continue
             families[family][series] = value
+        self._visible_newborn = {
+            series for series in self._newborn if series in families[family_of(series[0])]
+        }
         return families
 
     def _render(self, stale: frozenset[str], *, openmetrics: bool) -> bytes:

@@ -57,8 +57,8 @@ class Merge:
                 [
                     {
                         "source": listed.source,
-                        "workflow_id": listed.workflow_id,
-                        "workflow": staging.storable(listed.workflow),
+                        "workflow_id": staging.fitted(listed.workflow_id),
+                        "workflow": staging.fitted(listed.workflow),
                         "active": listed.active,
                         "version": listed.version,
                         "project": listed.project,
@@ -69,7 +69,10 @@ class Merge:
             )
         self._connection.execute(
             _EXECUTIONS["retire_workflows"].encode(),
-            {"source": self._source, "listed": [listed.workflow_id for listed in workflows]},
+            {
+                "source": self._source,
+                "listed": [staging.fitted(listed.workflow_id) for listed in workflows],
+            },
         )
 
     def _merge_executions(

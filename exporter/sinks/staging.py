@@ -1,5 +1,6 @@
 """Records → rows of temporary tables, by binary COPY."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,12 @@ from exporter.records import Execution, LlmCall, Step
 from exporter.sql_files import named_statements
 
 _STATEMENTS = named_statements("exporter.sinks.sql", "merge.sql")
+# Columns that stand in keys of tables, of hourly sums or of counters, and hold foreign text.
+_KEY_COLUMNS = frozenset(
+    {"execution_id", "step_id", "parent_step_id", "call_id", "workflow_id", "workflow"}
+    | {"provider", "model", "customer", "project", "team", "error_type"}
+)
+_LONGEST_KEY_BYTES = 255  # nine of them fit an index entry, which PostgreSQL ends at 2,704 bytes
 Row = dict[str, Any]
 Staged = Execution | Step | LlmCall
 
@@ -101,7 +108,7 @@ def _value(record: Staged, column: str) -> object:
         case StrEnum() as word:
             return word.value
         case str() as text:
-            return storable(text)
+            return fitted(text) if column in _KEY_COLUMNS else storable(text)
         case tuple() as texts:
             return [storable(text) for text in texts]
         case Mapping() as mapping:
@@ -118,6 +125,15 @@ def duration_seconds(execution: Execution) -> float | None:
     if begun_at is None or execution.finished_at is None or execution.finished_at < begun_at:
         return None
     return (execution.finished_at - begun_at).total_seconds()
+
+
+def fitted(text: str) -> str:
+    """Cut a name to what an index entry can hold; two long names stay two."""
+    encoded = storable(text).encode()
+    if len(encoded) <= _LONGEST_KEY_BYTES:
+        return encoded.decode()
+    digest = hashlib.sha256(encoded).hexdigest()[:12]
+    return encoded[: _LONGEST_KEY_BYTES - 20].decode(errors="ignore") + "…" + digest
 
 
 def storable(text: str) -> str:

@@ -10,7 +10,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from exporter.errors import SinkError
+from exporter.errors import RefusedRowsError, SinkError
 from exporter.interfaces import (
     Accountant,
     Batch,
@@ -31,15 +31,21 @@ Row = dict[str, Any]
 Connection = psycopg.Connection[Row]
 
 
+def _first_line(error: psycopg.Error) -> str:
+    return str(error).partition("\n")[0]
+
+
 @contextmanager
 def _translated() -> Iterator[None]:
     try:
         yield
     except PoolTimeout:
         raise SinkError("our database gives no connection") from None
+    except (psycopg.DataError, psycopg.errors.ProgramLimitExceeded) as error:
+        raise RefusedRowsError(f"{type(error).__name__}: {_first_line(error)}") from None
     except psycopg.Error as error:
         # The first line names the problem; later ones may quote a row.
-        raise SinkError(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}") from None
+        raise SinkError(f"{type(error).__name__}: {_first_line(error)}") from None
 
 
 class TimescaleSink:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 import psycopg
@@ -219,7 +220,7 @@ class SqliteEngine:
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
             self._connection = sqlite3.connect(
-                f"file:{self._path}?mode=ro",
+                f"{Path(self._path).absolute().as_uri()}?mode=ro",
                 uri=True,
                 timeout=_CONNECT_TIMEOUT_SECONDS,
                 check_same_thread=False,  # polls of one source never overlap
@@ -233,7 +234,11 @@ class SqliteEngine:
             return SourceError(f"not the schema we know: {message}", reason="schema")
         if "not a database" in message or "malformed" in message:
             return SourceError(f"{self._path}: {message}", reason="schema")
-        if "unable to open" in message:
+        if message == "interrupted":
+            return TransientError(
+                f"no answer in {STATEMENT_TIMEOUT_SECONDS} s, statement cancelled"
+            )
+        if "unable to open" in message or Path(self._path).is_dir():
             return SourceError(
                 f"{self._path} cannot be opened; is the path right, and may we write beside it "
                 "(WAL mode needs its -shm file)?",

@@ -47,10 +47,10 @@ class IdWatermark:
         """Take note of ids read in rising order, and of the gaps between them."""
         for new_id in ids:
             self.missing.pop(new_id, None)
-            if self.last_id is not None and new_id > self.last_id + 1:
-                first = max(self.last_id + 1, new_id - MOST_MISSING)
-                self.missing.update(dict.fromkeys(range(first, new_id), now))
-            self.last_id = new_id if self.last_id is None else max(self.last_id, new_id)
+            last_id = self.last_id or 0
+            first = max(last_id + 1, new_id - MOST_MISSING)
+            self.missing.update(dict.fromkeys(range(first, new_id), now))
+            self.last_id = max(last_id, new_id)
         for too_many in sorted(self.missing)[:-MOST_MISSING]:
             del self.missing[too_many]
 

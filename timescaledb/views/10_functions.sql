@@ -4,7 +4,7 @@ CREATE FUNCTION duration_bucket(seconds double precision) RETURNS smallint
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN CASE
     WHEN seconds < 0.000001 THEN -32768
-    ELSE ceil(ln(seconds) / ln(1.01 / 0.99))
+    ELSE least(ceil(ln(seconds) / ln(1.01 / 0.99)), 32767)
 END::smallint;
 
 CREATE FUNCTION duration_bucket_seconds(bucket smallint) RETURNS double precision

@@ -104,9 +104,11 @@ UPDATE workflows SET active = false
 WHERE source = %(source)s AND active AND workflow_id <> ALL(%(listed)s)
 
 -- name: workflows
-SELECT workflow, coalesce(active, false) AS active
+-- One that was deleted and imported again stands here twice under its name.
+SELECT workflow, bool_or(coalesce(active, false)) AS active
 FROM workflows
 WHERE source = %(source)s
+GROUP BY workflow
 
 -- name: rhythms
 SELECT source, workflow, expected_interval_seconds FROM v_workflow_rhythms

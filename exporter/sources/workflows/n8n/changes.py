@@ -1,6 +1,6 @@
 """Which executions to read again: n8n changes rows in place and keeps no log of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -24,9 +24,11 @@ class Candidates:
     changed: frozenset[int]  # of those, the ones that are not as they were read
     with_late_metadata: frozenset[int]  # n8n writes metadata apart, after the execution
 
-    def ids(self) -> set[int]:
-        """All of them."""
-        return set(self.open_executions) | self.late_ids | self.changed | self.with_late_metadata
+    def wanted(self, read: Mapping[int, str]) -> list[int]:
+        """Return what to read again, given the states that this poll has read already."""
+        ids = set(self.open_executions) | self.late_ids | self.changed
+        unread = {key for key in ids if self.stopped.get(key, read.get(key)) != read.get(key)}
+        return sorted(unread | (ids - set(read)) | self.with_late_metadata)
 
     def is_changed(self, row: Row) -> bool:
         """Whether a row found again says anything new."""
@@ -44,10 +46,14 @@ def find_candidates(
     progress: Progress,
     open_executions: Mapping[int, OpenExecution],
     *,
+    metadata_ids: Set[int],
     clock: datetime,
     limit: int,
 ) -> Candidates:
-    """Ask for what may have changed, and move the progress of metadata on."""
+    """Ask for what may have changed, and move the progress of metadata on.
+
+    `metadata_ids` are rows that this poll has read with their executions.
+    """
     stopped = _recently_stopped(tables, progress.checked_at, limit)
     return Candidates(
         open_executions=open_executions,
@@ -56,7 +62,7 @@ def find_candidates(
         changed=frozenset(
             key for key, state in stopped.items() if progress.settled.get(key) != state
         ),
-        with_late_metadata=frozenset(_late_metadata(tables, progress, clock, limit)),
+        with_late_metadata=frozenset(_late_metadata(tables, progress, metadata_ids, clock, limit)),
     )
 
 
@@ -73,15 +79,16 @@ def _recently_stopped(tables: N8nTables, checked_at: datetime | None, limit: int
     return found
 
 
-def _late_metadata(tables: N8nTables, progress: Progress, clock: datetime, limit: int) -> set[int]:
+def _late_metadata(
+    tables: N8nTables, progress: Progress, known: Set[int], clock: datetime, limit: int
+) -> set[int]:
     if not tables.has_metadata:
         return set()
-    late = tables.by_ids("metadata_by_ids", sorted(progress.metadata.missing))
-    executions = {row["executionId"] for row in late}
-    progress.metadata.arrived((row["id"] for row in late), clock)
-    while rows := tables.read(
+    rows = tables.by_ids("metadata_by_ids", sorted(progress.metadata.missing))
+    progress.metadata.arrived((row["id"] for row in rows), clock)
+    while page := tables.read(
         "metadata_after", {"after": progress.metadata.last_id or 0, "limit": limit}
     ):
-        executions |= {row["executionId"] for row in rows}
-        progress.metadata.advance((row["id"] for row in rows), clock)
-    return executions
+        rows += page
+        progress.metadata.advance((row["id"] for row in page), clock)
+    return {row["executionId"] for row in rows if row["id"] not in known}

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import msgspec
@@ -49,6 +49,7 @@ class ExecutionReader:
     dimensions: Mapping[str, Sequence[str]]  # customer, project, team → metadata keys
     public_url: str | None
     max_data_bytes: int
+    metadata_ids: set[int] = field(default_factory=set)  # rows of metadata read so far
 
     def pages(self, rows: Sequence[Row], budget_bytes: int) -> Iterator[Sequence[Row]]:
         """Split rows so that the run data of each part fits the budget; a row is never split."""
@@ -110,6 +111,7 @@ class ExecutionReader:
         if self.tables.has_metadata:
             for row in self.tables.by_ids("metadata_of", ids):
                 found.setdefault(row["executionId"], {})[row["key"]] = row["value"]
+                self.metadata_ids.add(row["id"])
         return found
 
     def _data_sizes(self, ids: Sequence[int]) -> dict[int, int]:

@@ -5,6 +5,7 @@ index of another element, every other value is itself; an element that is a stri
 Source: the `flatted` package that n8n uses, checked on rows of n8n 2.41.
 """
 
+import json
 from collections.abc import Iterator
 
 import msgspec
@@ -17,6 +18,22 @@ _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 
 class UnreadableRunDataError(Exception):
     """The text is not flatted JSON."""
+
+
+def decode_json(text: bytes) -> Json:
+    """Decode JSON, also with texts that JavaScript cut within a character.
+
+    Raises:
+        UnreadableRunDataError: it is not JSON, or nested deeper than any data is.
+    """
+    try:
+        decoded: Json = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        try:
+            decoded = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise UnreadableRunDataError(str(error)) from None
+    return decoded
 
 
 class FlattedDocument:
@@ -37,10 +54,9 @@ class FlattedDocument:
 
     def _element(self, index: int) -> Json:
         if index not in self._decoded:
-            try:
-                self._decoded[index] = msgspec.json.decode(self._elements[index])
-            except (IndexError, msgspec.DecodeError, RecursionError) as error:
-                raise UnreadableRunDataError(f"element {index}: {error}") from None
+            if index >= len(self._elements):
+                raise UnreadableRunDataError(f"there is no element {index}")
+            self._decoded[index] = decode_json(bytes(self._elements[index]))
         return self._decoded[index]
 
     def _resolve(self, value: Json) -> Json:

@@ -42,7 +42,7 @@ FROM {execution_metadata}
 WHERE id {in_ids}
 
 -- name: metadata_of
-SELECT "executionId", key, value
+SELECT id, "executionId", key, value
 FROM {execution_metadata}
 WHERE "executionId" {in_ids}
 ORDER BY id

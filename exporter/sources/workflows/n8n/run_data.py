@@ -6,12 +6,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
-import msgspec
-
 from exporter.records import Execution, Json
-from exporter.sources.workflows.n8n.flatted import FlattedDocument, UnreadableRunDataError
+from exporter.sources.workflows.n8n.flatted import (
+    FlattedDocument,
+    UnreadableRunDataError,
+    decode_json,
+)
 
 _EARLIEST_MILLISECONDS = 1e11  # March 1973; seconds stay below it until the year 5138
+_LONGEST_MILLISECONDS = 1e12  # 31 years; beyond is damage
 _HTTP_CODE = re.compile(r"\b([45]\d\d)\b")
 
 
@@ -52,7 +55,8 @@ class NodeRun:
         run_time = self.task.get("executionTime")
         if self.is_rebuilt:
             return None  # n8n writes 0 where it does not know
-        return run_time / 1000 if isinstance(run_time, int | float) and run_time >= 0 else None
+        is_time = isinstance(run_time, int | float) and 0 <= run_time < _LONGEST_MILLISECONDS
+        return run_time / 1000 if is_time else None  # type: ignore[operator]  # narrowed by is_time
 
 
 def from_epoch_milliseconds(value: float) -> datetime:
@@ -79,10 +83,7 @@ class RunData:
         Raises:
             UnreadableRunDataError: one of them is not what n8n writes.
         """
-        try:
-            workflow = msgspec.json.decode(workflow_data or "{}")
-        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            raise UnreadableRunDataError(f"workflowData: {error}") from None
+        workflow = decode_json((workflow_data or "{}").encode(errors="surrogatepass"))
         return cls(
             document=FlattedDocument(data),
             workflow=workflow if isinstance(workflow, dict) else {},

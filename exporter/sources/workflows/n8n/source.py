@@ -1,6 +1,7 @@
 """n8n: executions, node runs and model calls, read from its own PostgreSQL or SQLite."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Annotated, ClassVar, Literal
 
@@ -11,13 +12,19 @@ from exporter.records import ExecutionGone, Workflow
 from exporter.settings import HttpUrl, Secret, SourceSettings, Strict
 from exporter.sources.engine_database import EngineDatabase, PostgresEngine, SqliteEngine
 from exporter.sources.workflows.n8n.changes import find_candidates
-from exporter.sources.workflows.n8n.executions import ExecutionReader, newest_time
+from exporter.sources.workflows.n8n.executions import (
+    ExecutionReader,
+    engine_state,
+    newest_time,
+)
 from exporter.sources.workflows.n8n.progress import Progress
 from exporter.sources.workflows.n8n.tables import N8nTables
 from exporter.sources.workflows.n8n.workflows import read_workflows
 
 BATCH_BYTES = 32 * 1024 * 1024
 """Run data decoded for one transaction; an execution may be larger, then it goes alone."""
+METADATA_OVERLAP = 200
+"""Rows of metadata below the newest that may not be committed when the first poll begins."""
 WORKFLOWS_EVERY = timedelta(minutes=5)
 
 
@@ -33,6 +40,8 @@ class N8nSettings(SourceSettings):
     """An n8n instance, by its database."""
 
     from_environment: ClassVar[Mapping[str, str]] = {"url": "N8N_DATABASE_URL"}
+
+    also_from_environment: ClassVar[Mapping[str, str]] = {"public_url": "N8N_PUBLIC_URL"}
 
     kind: Literal["n8n"] = "n8n"
     url: Secret | None = None
@@ -56,6 +65,14 @@ class N8nSettings(SourceSettings):
         if (self.url is None) == (self.sqlite is None):
             raise ValueError("give either url (PostgreSQL) or sqlite (a path), not both, not none")
         return self
+
+
+@dataclass
+class _Done:
+    """What one poll has read: rows by id and state, rows of metadata by id."""
+
+    states: dict[int, str] = field(default_factory=dict)
+    metadata_ids: set[int] = field(default_factory=set)
 
 
 class N8nSource:
@@ -91,12 +108,13 @@ class N8nSource:
             progress = Progress.restore(position.cursor)
             if progress.metadata.last_id is None and tables.has_metadata:
                 # Older metadata is read with its execution; from here on late rows are followed.
-                progress.metadata.last_id = tables.read("newest_metadata")[0]["id"] or 0
+                newest = tables.read("newest_metadata")[0]["id"] or 0
+                progress.metadata.last_id = max(newest - METADATA_OVERLAP, 0)
             if self._workflows_read_at is None or now - self._workflows_read_at >= WORKFLOWS_EVERY:
                 yield self._workflow_batch(tables, progress, now)
-            read: set[int] = set()
-            yield from self._new(tables, progress, now, clock, read)
-            yield from self._changed(tables, progress, position, clock, read)
+            done = _Done()
+            yield from self._new(tables, progress, now, clock, done)
+            yield from self._changed(tables, progress, position, clock, done)
         except Exception:
             self.close()  # what we believed of the schema may be what was wrong
             raise
@@ -112,18 +130,18 @@ class N8nSource:
         progress: Progress,
         now: datetime,
         clock: datetime,
-        read: set[int],
+        done: "_Done",
     ) -> Iterator[Batch]:
         """Yield what has an id above the highest one read."""
         limit = self._settings.page_rows
         while rows := tables.read("after_id", {"after": progress.ids.last_id or 0, "limit": limit}):
             if not {str(row["workflowId"]) for row in rows} <= set(self._workflows):
                 yield self._workflow_batch(tables, progress, now)
-            reader = self._reader(tables)
+            reader = self._reader(tables, done)
             for page in reader.pages(rows, BATCH_BYTES):
                 records = list(reader.records(page))
                 progress.ids.advance((row["id"] for row in page), clock)
-                read |= {row["id"] for row in page}
+                done.states |= {row["id"]: engine_state(row) for row in page}
                 yield Batch(
                     records=records,
                     cursor=progress.cursor(),
@@ -139,7 +157,7 @@ class N8nSource:
         progress: Progress,
         position: Position,
         clock: datetime,
-        read: set[int],
+        done: "_Done",
     ) -> Iterator[Batch]:
         """Yield what was read before and is different now, and close what is gone."""
         # What is found here counts as read only with the last batch: until then a crash makes
@@ -150,16 +168,16 @@ class N8nSource:
             tables,
             progress,
             {int(seen.execution_id): seen for seen in position.open_executions},
+            metadata_ids=done.metadata_ids,
             clock=clock,
             limit=limit,
         )
         open_ids = frozenset(seen.execution_id for seen in position.open_executions)
-        wanted = sorted(candidates.ids() - read)
-        found: set[int] = set()
-        reader = self._reader(tables)
+        wanted = candidates.wanted(done.states)
+        reader = self._reader(tables, done)
         for start in range(0, len(wanted), limit):
             rows = tables.by_ids("by_ids", wanted[start : start + limit])
-            found |= {row["id"] for row in rows}
+            done.states |= {row["id"]: engine_state(row) for row in rows}
             changed = [row for row in rows if candidates.is_changed(row)]
             for page in reader.pages(changed, BATCH_BYTES):
                 yield Batch(
@@ -167,10 +185,12 @@ class N8nSource:
                     cursor=cursor,
                     newest_at=newest_time(page),
                 )
-        progress.ids.arrived(found, clock)
+        progress.ids.arrived(done.states, clock)
         progress.checked_at = clock
-        progress.settled = dict(candidates.stopped)
-        gone = set(candidates.open_executions) - found - read
+        progress.settled = {
+            key: done.states.get(key, state) for key, state in candidates.stopped.items()
+        }
+        gone = set(candidates.open_executions) - set(done.states)
         yield Batch(
             records=[
                 ExecutionGone(source=self.name, execution_id=str(key)) for key in sorted(gone)
@@ -179,7 +199,7 @@ class N8nSource:
             caught_up=True,
         )
 
-    def _reader(self, tables: N8nTables) -> ExecutionReader:
+    def _reader(self, tables: N8nTables, done: "_Done") -> ExecutionReader:
         return ExecutionReader(
             source=self.name,
             tables=tables,
@@ -187,4 +207,5 @@ class N8nSource:
             dimensions=self._settings.dimensions.model_dump(),
             public_url=self._settings.public_url,
             max_data_bytes=self._settings.max_data_mb * 1024 * 1024,
+            metadata_ids=done.metadata_ids,
         )

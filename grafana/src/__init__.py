@@ -1,0 +1,1 @@
+"""Source of what Grafana is given: dashboards and alert rules."""

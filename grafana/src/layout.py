@@ -1,0 +1,130 @@
+"""Dashboards: lines of panels on Grafana's grid, numbered and linked."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+with warnings.catch_warnings():
+    # Its classic builders announce the v2 schema, which Grafana's file provider refuses.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from grafana_foundation_sdk.builders import dashboard as builder
+from grafana_foundation_sdk.models import common
+from grafana_foundation_sdk.models import dashboard as model
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+GRID_COLUMNS = 24
+TAG = "aiwf"
+ALL_VALUE = "'__all__'"  # Grafana inserts it as it stands, without quotes of its own
+
+__all__ = [
+    "ALL_VALUE",
+    "GRID_COLUMNS",
+    "TAG",
+    "Cell",
+    "Dashboard",
+    "Line",
+    "dashboard",
+    "query_variable",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A panel and how many of the 24 columns it takes."""
+
+    width: int
+    panel: model.Panel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """Panels side by side, of one height; with a heading, the start of a section."""
+
+    height: int
+    cells: Sequence[Cell]
+    heading: str | None = None
+
+
+def place(lines: Sequence[Line]) -> list[model.Panel | model.RowPanel]:
+    """Number the panels and put them on the grid, line under line.
+
+    Raises:
+        ValueError: a line is not 24 columns wide, or two panels have one title.
+    """
+    placed: list[model.Panel | model.RowPanel] = []
+    titles: set[str] = set()
+    y = 0
+    for line in lines:
+        if (width := sum(cell.width for cell in line.cells)) != GRID_COLUMNS:
+            raise ValueError(f"a line of panels is {width} columns wide, not {GRID_COLUMNS}")
+        if line.heading is not None:
+            row = builder.Row(line.heading).id(len(placed) + 1).build()
+            row.grid_pos = model.GridPos(x=0, y=y, w=GRID_COLUMNS, h=1)
+            placed.append(row)
+            y += 1
+        x = 0
+        for cell in line.cells:
+            if (title := cell.panel.title or "") in titles:
+                raise ValueError(f"two panels are titled {title!r}; alert rules name one by it")
+            titles.add(title)
+            cell.panel.id_val = len(placed) + 1
+            cell.panel.grid_pos = model.GridPos(x=x, y=y, w=cell.width, h=line.height)
+            placed.append(cell.panel)
+            x += cell.width
+        y += line.height
+    return placed
+
+
+def dashboard(
+    *,
+    uid: str,
+    title: str,
+    description: str,
+    tag: str,
+    lines: Sequence[Line],
+    variables: Sequence[builder.QueryVariable] = (),
+) -> Dashboard:
+    """Join lines of panels into a dashboard that the browser cannot save over."""
+    board = (
+        builder.Dashboard(title).uid(uid).description(description).tags([tag])
+        .readonly().timezone("browser").time("now-24h", "now").refresh("1m")
+        .tooltip(model.DashboardCursorSync.CROSSHAIR)
+        .variables(list(variables))
+        .annotation(_annotations_and_alerts())
+        .link(_other_dashboards())
+        .build()
+    )  # fmt: skip
+    board.panels = place(lines)
+    return board
+
+
+def _annotations_and_alerts() -> builder.AnnotationQuery:
+    return (
+        builder.AnnotationQuery().name("Annotations & Alerts").built_in(1).type("dashboard")
+        .datasource(common.DataSourceRef(type_val="grafana", uid="-- Grafana --"))
+        .enable(True).hide(True).icon_color("rgba(0, 211, 255, 1)")
+    )  # fmt: skip
+
+
+def _other_dashboards() -> builder.DashboardLink:
+    return (
+        builder.DashboardLink("AI workflows").type(model.DashboardLinkType.DASHBOARDS).tags([TAG])
+        .as_dropdown(True).include_vars(True).keep_time(True)
+    )  # fmt: skip
+
+
+def query_variable(
+    name: str, label: str, query: str, datasource: common.DataSourceRef
+) -> builder.QueryVariable:
+    """Let the reader choose one, several or all of the query's answers.
+
+    Queries write ('__all__' IN (${name:sqlstring}) OR column IN (${name:sqlstring})).
+    """
+    return (
+        builder.QueryVariable(name).label(label).datasource(datasource).query(query)
+        .refresh(model.VariableRefresh.ON_DASHBOARD_LOAD)
+        .multi(True).include_all(True).all_value(ALL_VALUE)
+        .current(model.VariableOption(selected=True, text=["All"], value=["$__all"]))
+    )  # fmt: skip

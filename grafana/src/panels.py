@@ -1,0 +1,294 @@
+"""Panels: a thin layer over the SDK that lets none go without title, sentence and unit."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+with warnings.catch_warnings():
+    # Its classic builders announce the v2 schema, which Grafana's file provider refuses.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from grafana_foundation_sdk.builders import bargauge as bargauge_builder
+    from grafana_foundation_sdk.builders import common as common_builder
+    from grafana_foundation_sdk.builders import dashboard as dashboard_builder
+    from grafana_foundation_sdk.builders import prometheus
+    from grafana_foundation_sdk.builders import stat as stat_builder
+    from grafana_foundation_sdk.builders import table as table_builder
+    from grafana_foundation_sdk.builders import text as text_builder
+    from grafana_foundation_sdk.builders import timeseries as timeseries_builder
+from grafana_foundation_sdk.cog import builder, variants
+from grafana_foundation_sdk.models import common, text, units
+from grafana_foundation_sdk.models import dashboard as model
+
+from grafana.src.layout import GRID_COLUMNS, Cell
+
+TIMESCALEDB = common.DataSourceRef(type_val="grafana-postgresql-datasource", uid="timescaledb")
+PROMETHEUS = common.DataSourceRef(type_val="prometheus", uid="prometheus")
+
+COUNT = units.LocaleFormat  # 1,247 and not 1.25 K
+TOKENS = units.Short
+SECONDS = units.Seconds
+RATIO = units.PercentUnit
+USD = units.Dollars
+PER_MINUTE = units.CountsPerMinute
+TEXT = units.NoUnit
+AGO = units.DateTimeFromNow
+TIME = units.DatetimeDefault
+
+NEUTRAL = "text"
+Steps = Sequence[tuple[float | None, str]]  # (from this value on, colour); None: from the start
+PLAIN: Steps = ((None, NEUTRAL),)
+
+
+class SqlQuery(variants.Dataquery):
+    """A query of the PostgreSQL data source, for which the SDK has no model."""
+
+    def __init__(self, sql: str, *, series: bool, ref: str) -> None:
+        self.sql, self.series, self.ref = sql.strip(), series, ref
+
+    def to_json(self) -> dict[str, object]:
+        """Return the query as Grafana stores it."""
+        return {
+            "refId": self.ref,
+            "datasource": TIMESCALEDB,
+            "editorMode": "code",
+            "rawQuery": True,
+            "format": "time_series" if self.series else "table",
+            "rawSql": self.sql,
+        }
+
+
+class Target(builder.Builder[variants.Dataquery]):
+    """One query of a panel, and the data source that answers it."""
+
+    def __init__(self, query: variants.Dataquery, datasource: common.DataSourceRef) -> None:
+        self.query, self.datasource = query, datasource
+
+    def build(self) -> variants.Dataquery:
+        """Return the query."""
+        return self.query
+
+
+def sql_table(sql: str, ref: str = "A") -> Target:
+    """Ask TimescaleDB for rows."""
+    return Target(SqlQuery(sql, series=False, ref=ref), TIMESCALEDB)
+
+
+def sql_series(sql: str, ref: str = "A") -> Target:
+    """Ask TimescaleDB for series: columns `time` and `metric`, one number, ordered by time."""
+    return Target(SqlQuery(sql, series=True, ref=ref), TIMESCALEDB)
+
+
+def promql(expr: str, *, legend: str = "", now: bool = False, ref: str = "A") -> Target:
+    """Ask Prometheus for series, or (`now`) for their newest values only."""
+    query = prometheus.Dataquery().ref_id(ref).expr(expr).legend_format(legend or "__auto")
+    query = query.datasource(PROMETHEUS)
+    return Target((query.instant() if now else query.range()).build(), PROMETHEUS)
+
+
+def _thresholds(steps: Steps) -> dashboard_builder.ThresholdsConfig:
+    return (
+        dashboard_builder.ThresholdsConfig()
+        .mode(model.ThresholdsMode.ABSOLUTE)
+        .steps([model.Threshold(value=value, color=color) for value, color in steps])
+    )
+
+
+def _newest(calculation: str = "last") -> common_builder.ReduceDataOptions:
+    # Not lastNotNull: where the present is unknown it would show the past in its place.
+    return common_builder.ReduceDataOptions().calcs([calculation]).values(False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """How one column of a table is shown."""
+
+    name: str
+    unit: str
+    width_px: int | None = None
+    steps: Steps | None = None  # colours of its text
+    unknown: str | None = None  # shown where the value is NULL
+    link: tuple[str, str] | None = None  # (title, address)
+    texts: Mapping[str, str] = field(default_factory=dict)  # regular expression -> shown text
+    filter: bool = False  # lets the reader pick values
+
+    def override(self) -> list[model.DynamicConfigValue]:
+        """Return the column's settings as Grafana's overrides of the table's own."""
+        options: dict[str, object] = {"unit": self.unit}
+        if self.width_px is not None:
+            options["custom.width"] = self.width_px
+        if self.steps is not None:
+            options["thresholds"] = _thresholds(self.steps).build()
+            options["color"] = {"mode": "thresholds"}
+            options["custom.cellOptions"] = {"type": "color-text"}
+        if self.unknown is not None:
+            options["noValue"] = self.unknown
+        if self.filter:
+            options["custom.filterable"] = True
+        if self.link is not None:
+            title, url = self.link
+            options["links"] = [{"title": title, "url": url, "targetBlank": url.startswith("${")}]
+        if self.texts:
+            options["mappings"] = [
+                {"type": "regex", "options": {"pattern": pattern, "result": {"text": text}}}
+                for pattern, text in self.texts.items()
+            ]
+        return [model.DynamicConfigValue(id_val=key, value=value) for key, value in options.items()]
+
+
+def stat(
+    title: str,
+    *,
+    width: int,
+    help: str,  # noqa: A002 (what a reader of the panel calls it)
+    unit: str,
+    target: Target,
+    no_value: str,
+    steps: Steps = PLAIN,
+    change: Literal["up is good", "down is good", "neutral"] | None = None,
+    texts: Mapping[str, tuple[str, str]] | None = None,
+    shows: Literal["value", "name", "value and name"] = "value",
+) -> Cell:
+    """Show the newest value in large type.
+
+    With `change`, the query answers two rows, the earlier range and this one: the panel shows the
+    second and its change from the first. `texts` says other words for single values.
+    """
+    panel = (
+        stat_builder.Panel().title(title).description(help).unit(unit).no_value(no_value)
+        .datasource(target.datasource).with_target(target).thresholds(_thresholds(steps))
+        .reduce_options(_newest())
+        .graph_mode(common.BigValueGraphMode.NONE)
+        .color_mode(common.BigValueColorMode.VALUE)
+        .text_mode(common.BigValueTextMode(shows.replace(" ", "_")))
+        .wide_layout(True)
+        .show_percent_change(change is not None)
+    )  # fmt: skip
+    if change is not None:
+        modes = {
+            "up is good": common.PercentChangeColorMode.STANDARD,
+            "down is good": common.PercentChangeColorMode.INVERTED,
+            "neutral": common.PercentChangeColorMode.SAME_AS_VALUE,
+        }
+        panel = panel.percent_change_color_mode(modes[change])
+    if texts:
+        results = {
+            value: model.ValueMappingResult(text=text, color=color)
+            for value, (text, color) in texts.items()
+        }
+        panel = panel.mappings([model.ValueMap(options=results)])
+    return Cell(width=width, panel=panel.build())
+
+
+def timeseries(
+    title: str,
+    *,
+    width: int,
+    help: str,  # noqa: A002
+    unit: str,
+    target: Target,
+    no_value: str,
+    bars: bool = False,
+    colors: Mapping[str, str] | None = None,
+    limit: float | None = None,
+) -> Cell:
+    """Show values over time: stacked bars for counts, thin lines for everything else."""
+    panel = (
+        timeseries_builder.Panel().title(title).description(help).unit(unit).no_value(no_value)
+        .datasource(target.datasource).with_target(target)
+        .min(0)
+        .tooltip(
+            common_builder.VizTooltipOptions()
+            .mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.DESCENDING)
+        )
+        .legend(
+            common_builder.VizLegendOptions().show_legend(True)
+            .display_mode(common.LegendDisplayMode.LIST)
+            .placement(common.LegendPlacement.BOTTOM)
+        )
+        .show_points(common.VisibilityMode.NEVER if bars else common.VisibilityMode.AUTO)
+        .line_width(0 if bars else 1)
+        .fill_opacity(80 if bars else 10)
+    )  # fmt: skip
+    if bars:
+        panel = panel.draw_style(common.GraphDrawStyle.BARS).stacking(
+            common_builder.StackingConfig().mode(common.StackingMode.NORMAL).group("A")
+        )
+    if limit is not None:
+        panel = (
+            panel.thresholds(_thresholds(((None, "green"), (limit, "red"))))
+            .thresholds_style(
+                common_builder.GraphThresholdsStyleConfig()
+                .mode(common.GraphThresholdsStyleMode.DASHED)
+            )
+            .axis_soft_max(limit * 2)
+        )  # fmt: skip
+    for name, color in (colors or {}).items():
+        fixed = model.DynamicConfigValue(
+            id_val="color", value={"mode": "fixed", "fixedColor": color}
+        )
+        panel = panel.override_by_name(name, [fixed])
+    return Cell(width=width, panel=panel.build())
+
+
+def table(
+    title: str,
+    *,
+    help: str,  # noqa: A002
+    target: Target,
+    no_value: str,
+    columns: Sequence[Column],
+) -> Cell:
+    """Show rows as they are ordered by their query, across the whole width."""
+    panel = (
+        table_builder.Panel().title(title).description(help).unit(TEXT).no_value(no_value)
+        .datasource(target.datasource).with_target(target)
+        .cell_height(common.TableCellHeight.SM).show_header(True)
+    )  # fmt: skip
+    for column in columns:
+        panel = panel.override_by_name(column.name, column.override())
+    return Cell(width=GRID_COLUMNS, panel=panel.build())
+
+
+def bargauge(
+    title: str,
+    *,
+    width: int,
+    help: str,  # noqa: A002
+    unit: str,
+    target: Target,
+    no_value: str,
+    steps: Steps,
+    full: float,
+    name: str,
+) -> Cell:
+    """Compare the newest values of several series, one horizontal bar each, `full` at its end.
+
+    `name` is the label that names a bar; a single one would go without.
+    """
+    panel = (
+        bargauge_builder.Panel().title(title).description(help).unit(unit).no_value(no_value)
+        .datasource(target.datasource).with_target(target).thresholds(_thresholds(steps))
+        .reduce_options(_newest("lastNotNull"))
+        .min(0)
+        .max(full)
+        .display_name(f"${{__field.labels.{name}}}")
+        .orientation(common.VizOrientation.HORIZONTAL)
+        .display_mode(common.BarGaugeDisplayMode.BASIC)
+        .show_unfilled(True)
+        .sizing(common.BarGaugeSizing.MANUAL)
+        .min_viz_height(16)
+        .max_viz_height(48)
+    )  # fmt: skip
+    return Cell(width=width, panel=panel.build())
+
+
+def page(title: str, *, help: str, markdown: str) -> Cell:  # noqa: A002
+    """Show a text across the whole width."""
+    panel = (
+        text_builder.Panel().title(title).description(help)
+        .mode(text.TextMode.MARKDOWN).content(markdown)
+    )  # fmt: skip
+    return Cell(width=GRID_COLUMNS, panel=panel.build())

@@ -1,0 +1,289 @@
+"""Dashboards: they fit the grid, every query runs, every name exists."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, datetime, timedelta
+from itertools import combinations, pairwise, product
+from typing import Any
+
+import psycopg
+import pytest
+import yaml
+from psycopg.rows import tuple_row
+
+from tests.shipped.grafana_macros import MacroError, expand_macros, insert_variables
+from tests.shipped.shipped_files import (
+    DASHBOARDS,
+    ROOT,
+    RULES,
+    metric_names,
+    panels,
+    promql_of_dashboards,
+    run,
+    tool,
+)
+
+PANELS = [pytest.param(panel, id=f"{name}:{panel['title']}") for name, panel in panels()]
+NUMBERED = [pytest.param(board, id=name) for name, board in DASHBOARDS.items()]
+UNITS = {"locale", "short", "s", "percentunit", "currencyUSD", "none", "cpm"}
+COLUMN_UNITS = UNITS | {"dateTimeFromNow", "dateTimeAsSystem"}
+DATASOURCES = {"timescaledb", "prometheus"}
+NAMES_NOT_SHOWN = {
+    # Metrics that no panel and no alert uses, each for a reason.
+    "aiwf_execution_duration_seconds": "durations on the page come from the database, exactly",
+    "aiwf_execution_errors_total": "the failures on the page come from the database",
+    "aiwf_items_total": "items on the page come from the database",
+    "aiwf_llm_calls_total": "model calls on the page come from the database",
+    "aiwf_llm_tokens_total": "tokens on the page come from the database",
+    "aiwf_llm_cost_usd_total": "cost on the page comes from the database",
+    "aiwf_llm_unpriced_calls_total": "unpriced calls on the page come from the database",
+    "aiwf_llm_call_duration_seconds": "for a page on models",
+    "aiwf_llm_time_to_first_token_seconds": "for a page on models",
+    "aiwf_config_last_reload_success_timestamp_seconds": "for people's own alerts",
+    "aiwf_source_problem": "the reason stands on the exporter's own page",
+    "aiwf_source_caught_up": "for people's own alerts",
+    "aiwf_label_values_folded": "for people's own alerts",
+}
+
+
+@pytest.mark.parametrize("board", NUMBERED)
+def test_panels_have_an_id_of_their_own(board):
+    ids = [panel["id"] for panel in board["panels"]]
+
+    assert len(set(ids)) == len(ids)
+    assert 0 not in ids
+
+
+@pytest.mark.parametrize("board", NUMBERED)
+def test_panels_fill_the_grid_and_do_not_overlap(board):
+    places = [panel["gridPos"] for panel in board["panels"]]
+
+    for place in places:
+        assert place["x"] + place["w"] <= 24
+    for a, b in combinations(places, 2):
+        beside = a["x"] + a["w"] <= b["x"] or b["x"] + b["w"] <= a["x"]
+        above = a["y"] + a["h"] <= b["y"] or b["y"] + b["h"] <= a["y"]
+        assert beside or above
+    for y in {place["y"] for place in places}:
+        assert sum(place["w"] for place in places if place["y"] == y) == 24
+
+
+@pytest.mark.parametrize("board", NUMBERED)
+def test_a_dashboard_is_named_like_its_file_and_not_saved_from_the_browser(board):
+    assert f"{board['uid']}.json" in DASHBOARDS
+    assert board["editable"] is False
+    assert board["schemaVersion"] == 42
+    assert "id" not in board or board["id"] is None
+
+
+@pytest.mark.parametrize("board", NUMBERED)
+def test_the_built_in_annotations_are_there(board):
+    assert [entry["builtIn"] for entry in board["annotations"]["list"]] == [1]
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_a_panel_says_what_it_counts(panel):
+    sentence = panel["description"]
+
+    assert panel["title"]
+    assert sentence.endswith(".")
+    assert 20 <= len(sentence) <= 180
+    if panel["type"] != "text":
+        assert panel["fieldConfig"]["defaults"]["unit"] in UNITS
+        assert panel["fieldConfig"]["defaults"]["noValue"]
+        assert panel["targets"]
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_a_column_has_a_unit_that_exists_and_a_name_its_query_gives(panel):
+    for override in panel.get("fieldConfig", {}).get("overrides", ()):
+        for setting in override["properties"]:
+            if setting["id"] == "unit":
+                assert setting["value"] in COLUMN_UNITS
+                assert f'AS "{override["matcher"]["options"]}"' in panel["targets"][0]["rawSql"]
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_every_query_names_its_data_source(panel):
+    for target in panel.get("targets", ()):
+        assert target["datasource"]["uid"] in DATASOURCES
+        assert panel["datasource"]["uid"] == target["datasource"]["uid"]
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_no_colour_changes_without_a_rising_threshold(panel):
+    steps = panel.get("fieldConfig", {}).get("defaults", {}).get("thresholds", {}).get("steps", [])
+    values = [step["value"] for step in steps]
+
+    assert values[:1] in ([], [None])
+    assert all(a < b for a, b in pairwise(values[1:]))
+
+
+@pytest.mark.parametrize("board", NUMBERED)
+def test_links_lead_to_dashboards_that_exist(board):
+    uids = {each["uid"] for each in DASHBOARDS.values()}
+    text = yaml.safe_dump(board)
+    found = {part.split("?")[0].split("/")[0] for part in text.split("/d/")[1:]}
+
+    assert {uid for uid in found if uid.startswith("aiwf-")} <= uids
+
+
+def test_all_is_written_with_its_quotes_because_grafana_adds_none():
+    for board in DASHBOARDS.values():
+        for variable in board["templating"]["list"]:
+            assert variable["allValue"] == "'__all__'"
+            assert variable["current"]["value"] == ["$__all"]
+
+
+# The queries, as Grafana sends them, as the role it has.
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+CHOICES = {
+    "all": {"source": None, "workflow": None},
+    "two": {"source": ["n8n-production"], "workflow": ["a", "b"]},
+    "quoted": {"source": ["it's"], "workflow": ["O'Neill's \"flow\"", "100% (new)"]},
+}
+DAYS = (1 / 24, 1, 365)
+
+
+def _queries() -> list[Any]:
+    found = []
+    for name, board in DASHBOARDS.items():
+        for variable in board["templating"]["list"]:
+            found.append(pytest.param(variable["query"], "table", id=f"{name}:${variable['name']}"))
+        for panel in board["panels"]:
+            for target in panel.get("targets", ()):
+                if "rawSql" in target:
+                    param = (target["rawSql"], target["format"])
+                    found.append(pytest.param(*param, id=f"{name}:{panel['title']}"))
+    return found
+
+
+def _ask(
+    connection: psycopg.Connection[Any], sql: str, choice: str, days: float
+) -> tuple[list[str], list[tuple[Any, ...]]]:
+    sql = insert_variables(sql, CHOICES[choice], dict.fromkeys(CHOICES[choice], "'__all__'"))
+    sql = expand_macros(sql, NOW - timedelta(days=days), NOW)
+    with (
+        connection.transaction(force_rollback=True),
+        connection.cursor(row_factory=tuple_row) as cursor,
+    ):
+        cursor.execute(sql.encode())
+        assert cursor.description is not None
+        return [column.name for column in cursor.description], cursor.fetchall()
+
+
+@pytest.mark.parametrize(("sql", "form"), _queries())
+def test_every_query_runs_on_an_empty_database(sql, form, dashboard_connection_empty):
+    for choice, days in product(CHOICES, DAYS):
+        names, _ = _ask(dashboard_connection_empty, sql, choice, days)
+
+        if form == "time_series":
+            assert names[0] == "time"
+
+
+@pytest.mark.parametrize(("sql", "form"), _queries())
+def test_every_query_runs_on_a_filled_database(sql, form, dashboard_connection_full):
+    for choice, days in product(CHOICES, DAYS):
+        names, rows = _ask(dashboard_connection_full, sql, choice, days)
+
+        if form == "time_series":
+            assert names[0] == "time"
+            assert [row[0] for row in rows] == sorted(row[0] for row in rows)
+            assert all(isinstance(row[0], datetime) for row in rows)
+
+
+@pytest.mark.parametrize(("sql", "form"), _queries())
+def test_every_query_finds_something_in_a_filled_database(sql, form, dashboard_connection_full):
+    _, rows = _ask(dashboard_connection_full, sql, "all", 365)
+
+    assert rows
+
+
+def test_a_number_with_a_change_answers_the_range_before_and_then_this_one(
+    dashboard_connection_empty, dashboard_connection_full
+):
+    compared = [panel for _, panel in panels() if panel.get("options", {}).get("showPercentChange")]
+
+    assert len(compared) >= 8
+    for panel in compared:
+        sql = panel["targets"][0]["rawSql"]
+        _, empty = _ask(dashboard_connection_empty, sql, "all", 1)
+        _, full = _ask(dashboard_connection_full, sql, "all", 1)
+
+        assert empty in ([(0,), (None,)], [(0,), (0,)])
+        assert len(full) == 2
+        assert panel["options"]["reduceOptions"]["calcs"] == ["last"]
+
+
+def test_the_dashboards_role_cannot_write(dashboard_connection_full):
+    with (
+        pytest.raises(psycopg.Error),
+        dashboard_connection_full.transaction(force_rollback=True),
+    ):
+        dashboard_connection_full.execute("DELETE FROM executions")
+
+
+def test_an_unknown_macro_is_refused_as_grafana_refuses_it():
+    with pytest.raises(MacroError, match="__timeFiltre"):
+        expand_macros("SELECT 1 WHERE $__timeFiltre(at)", NOW, NOW)
+
+
+def test_a_variable_without_a_safe_format_is_refused():
+    with pytest.raises(MacroError, match="sqlstring"):
+        insert_variables("SELECT ${source}", CHOICES["all"], {})
+
+
+# Prometheus.
+
+
+def test_promql_is_accepted_by_promtool(tmp_path):
+    records = [
+        {"record": f"panel:{number}", "expr": expr}
+        for number, (_, expr) in enumerate(promql_of_dashboards())
+    ]
+    rules = tmp_path / "panels.yml"
+    rules.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": records}]}))
+
+    answer = run([*tool("PROMTOOL"), "check", "rules", str(rules)])
+
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert f"{len(records)} rules found" in answer.stdout
+
+
+def test_rates_follow_the_scrape_interval():
+    for _, panel in panels():
+        for target in panel.get("targets", ()):
+            assert "[5m]" not in target.get("expr", "")
+
+
+def _used() -> set[str]:
+    texts = [expr for _, expr in promql_of_dashboards()] + [rule["expr"] for rule in RULES]
+    return metric_names(" ".join(texts))
+
+
+def test_every_metric_named_is_one_the_exporter_has():
+    from exporter.sinks.prometheus import METRICS
+
+    assert _used() <= set(METRICS)
+
+
+def test_every_metric_is_shown_or_alerted_on_or_left_out_for_a_reason():
+    from exporter.sinks.prometheus import METRICS
+
+    assert set(METRICS) - _used() - set(NAMES_NOT_SHOWN) == set()
+    assert set(NAMES_NOT_SHOWN) & _used() == set()
+
+
+# Generation.
+
+
+@pytest.mark.parametrize("seed", ["0", "1"])
+def test_generated_files_are_what_their_sources_make(seed):
+    environ = {**os.environ, "PYTHONHASHSEED": seed}
+
+    answer = run([sys.executable, "-m", "grafana.src.build", "--check"], ROOT, environ)
+
+    assert answer.returncode == 0, answer.stdout + answer.stderr
