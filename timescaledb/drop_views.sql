@@ -8,7 +8,10 @@ BEGIN
         FROM pg_proc p
         WHERE p.pronamespace = current_schema()::regnamespace AND (
             p.proname LIKE 'v\_%'
-            OR p.proname IN ('duration_bucket', 'duration_bucket_seconds', 'split_range')
+            OR p.proname IN (
+                'duration_bucket', 'duration_bucket_seconds', 'split_range',
+                'is_chosen', 'range_and_before'
+            )
         )
         ORDER BY name
     LOOP

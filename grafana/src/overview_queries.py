@@ -19,63 +19,35 @@ WORKFLOWS = _sql(
     in_source=IN_SOURCE,
 )
 
-_EXECUTIONS = """
-    SELECT coalesce(sum(runs), 0) AS runs,
-        coalesce(sum(runs) FILTER (WHERE status = 'success'), 0) AS succeeded,
-        coalesce(sum(runs) FILTER (WHERE status IN ('error', 'timeout', 'crashed')), 0) AS failed,
-        sum(duration_seconds) / nullif(sum(timed_runs), 0) AS average_seconds,
-        coalesce(sum(items_failed), 0) AS items_failed
-    FROM v_execution_totals(from_at, until_at) WHERE :selected"""
 
-_DURATIONS = """
-    SELECT duration_bucket_seconds(min(duration_bucket)) AS p95_seconds FROM (
-        SELECT duration_bucket, sum(sum(runs)) OVER (ORDER BY duration_bucket) AS runs_up_to,
-            sum(sum(runs)) OVER () AS all_runs
-        FROM v_execution_durations(from_at, until_at)
-        JOIN v_workflows USING (source, workflow_id) WHERE :selected GROUP BY duration_bucket
-    ) ranked WHERE runs_up_to >= 0.95 * all_runs"""
+def _with_range_before(value: str, summary: str) -> str:
+    """Query a number of a summary, for the range before and for the range shown.
 
-_LLM_CALLS = """
-    SELECT coalesce(sum(calls), 0) AS calls, coalesce(sum(unpriced_calls), 0) AS unpriced_calls,
-        coalesce(sum(input_tokens + output_tokens), 0) AS tokens,
-        CASE WHEN coalesce(sum(cost_usd), 0) > 0 OR coalesce(sum(unpriced_calls), 0) = 0
-            THEN coalesce(sum(cost_usd), 0) END AS cost_usd
-    FROM v_llm_totals(from_at, until_at)
-    JOIN v_workflows USING (source, workflow_id) WHERE :selected"""
-
-
-def _with_range_before(value: str, rows: str) -> str:
-    # Grafana shows the change between the two rows: from zero it is infinite, between unknown
-    # ones it would be "0 %". So unknown is zero before, and both are where the present is unknown.
+    Grafana shows the change between the two rows: from zero it is infinite, between unknown ones
+    it would be "0 %". So unknown is zero before, and both are where the present is unknown.
+    """
     return _sql(
         """
-SELECT CASE WHEN present THEN value WHEN lead(value) OVER (ORDER BY present) IS NULL THEN 0
-    ELSE coalesce(value, 0) END AS value
-FROM (
-    SELECT present, (:value)::float8 AS value FROM (VALUES
-        (false, $__timeFrom()::timestamptz
-            - ($__timeTo()::timestamptz - $__timeFrom()::timestamptz), $__timeFrom()::timestamptz),
-        (true, $__timeFrom()::timestamptz, $__timeTo()::timestamptz)
-    ) AS ranges (present, from_at, until_at)
-    CROSS JOIN LATERAL (:rows
-    ) counted
-) compared
+SELECT CASE WHEN present THEN :value WHEN lead(:value) OVER (ORDER BY present) IS NULL THEN 0
+    ELSE coalesce(:value, 0) END::float8 AS value
+FROM range_and_before($__timeFrom(), $__timeTo()) CROSS JOIN LATERAL :summary(
+    from_at, until_at, ARRAY[${source:sqlstring}], ARRAY[${workflow:sqlstring}])
 ORDER BY present""",
         value=value,
-        rows=rows,
+        summary=summary,
     )
 
 
-RUNS = _with_range_before("runs", _EXECUTIONS)
-SUCCESS_RATIO = _with_range_before("succeeded / nullif(succeeded + failed, 0)", _EXECUTIONS)
-FAILED = _with_range_before("failed", _EXECUTIONS)
-ITEMS_FAILED = _with_range_before("items_failed", _EXECUTIONS)
-AVERAGE_SECONDS = _with_range_before("average_seconds", _EXECUTIONS)
-P95_SECONDS = _with_range_before("p95_seconds", _DURATIONS)
-LLM_CALLS = _with_range_before("calls", _LLM_CALLS)
-UNPRICED_CALLS = _with_range_before("unpriced_calls", _LLM_CALLS)
-TOKENS = _with_range_before("tokens", _LLM_CALLS)
-COST_USD = _with_range_before("cost_usd", _LLM_CALLS)
+RUNS = _with_range_before("runs", "v_execution_summary")
+SUCCESS_RATIO = _with_range_before("success_ratio", "v_execution_summary")
+FAILED = _with_range_before("failed", "v_execution_summary")
+ITEMS_FAILED = _with_range_before("items_failed", "v_execution_summary")
+AVERAGE_SECONDS = _with_range_before("average_seconds", "v_execution_summary")
+P95_SECONDS = _with_range_before("p95_seconds", "v_execution_summary")
+LLM_CALLS = _with_range_before("calls", "v_llm_summary")
+UNPRICED_CALLS = _with_range_before("unpriced_calls", "v_llm_summary")
+TOKENS = _with_range_before("tokens", "v_llm_summary")
+COST_USD = _with_range_before("cost_usd", "v_llm_summary")
 
 RUNS_BY_RESULT = _sql("""
 SELECT bucket_start AS time, result AS metric, sum(runs) AS value

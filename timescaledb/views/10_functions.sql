@@ -39,3 +39,18 @@ BEGIN ATOMIC
     UNION ALL
     SELECT 'raw', range_start, range_until FROM rounded WHERE first_hour >= last_hour;
 END;
+
+-- What a dashboard's variable chose; `__all__` among it is everything.
+CREATE FUNCTION is_chosen(value text, choice text[]) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN '__all__' = ANY (choice) OR value = ANY (choice);
+
+-- A range, and the equally long one before it to compare with.
+CREATE FUNCTION range_and_before(range_start timestamptz, range_end timestamptz)
+RETURNS TABLE (present boolean, from_at timestamptz, until_at timestamptz)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT false, range_start - (range_end - range_start), range_start - interval '1 microsecond'
+    UNION ALL
+    SELECT true, range_start, range_end;
+END;

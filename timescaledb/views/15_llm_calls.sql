@@ -41,6 +41,26 @@ BEGIN ATOMIC
     HAVING sum(p.calls) <> 0;
 END;
 
+-- What did model calls come to? One row for the range, and for what was chosen of it.
+-- Where nothing could be priced, the cost is unknown, not 0.
+CREATE FUNCTION v_llm_summary(
+    range_start timestamptz, range_end timestamptz,
+    sources text[] DEFAULT '{__all__}', workflows text[] DEFAULT '{__all__}'
+)
+RETURNS TABLE (calls bigint, unpriced_calls bigint, tokens bigint, cost_usd numeric)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT coalesce(sum(t.calls), 0)::bigint, coalesce(sum(t.unpriced_calls), 0)::bigint,
+        coalesce(sum(t.input_tokens + t.output_tokens), 0)::bigint,
+        CASE
+            WHEN coalesce(sum(t.cost_usd), 0) > 0 OR coalesce(sum(t.unpriced_calls), 0) = 0
+            THEN coalesce(sum(t.cost_usd), 0)
+        END
+    FROM v_llm_totals(range_start, range_end) t
+    JOIN v_workflows w ON w.source = t.source AND w.workflow_id = t.workflow_id
+    WHERE is_chosen(t.source, sources) AND is_chosen(w.workflow, workflows);
+END;
+
 -- How many model calls, tokens and dollars when? Hourly.
 CREATE VIEW v_llm_calls_hourly AS
 SELECT h.bucket_start, h.source, w.workflow, h.provider, h.model, h.status,

@@ -1,7 +1,3 @@
--- Which workflows are there, under their present names?
-CREATE VIEW v_workflows AS
-SELECT source, workflow_id, workflow, active, version, project, tags FROM workflows;
-
 -- How many executions, in which state, how long, in exactly this range?
 CREATE FUNCTION v_execution_totals(range_start timestamptz, range_end timestamptz)
 RETURNS TABLE (
@@ -57,12 +53,16 @@ BEGIN ATOMIC
     HAVING sum(p.runs) <> 0;
 END;
 
--- Is the system healthy? One row for the whole range.
+-- Is the system healthy? One row for the whole range, and for what was chosen of it.
 -- Success and error rates leave out what was canceled, is still open, or was pruned unseen.
-CREATE FUNCTION v_execution_summary(range_start timestamptz, range_end timestamptz)
+CREATE FUNCTION v_execution_summary(
+    range_start timestamptz, range_end timestamptz,
+    sources text[] DEFAULT '{__all__}', workflows text[] DEFAULT '{__all__}'
+)
 RETURNS TABLE (
     runs bigint, succeeded bigint, failed bigint, canceled bigint, open bigint,
-    success_ratio double precision, average_seconds double precision, p95_seconds double precision
+    success_ratio double precision, average_seconds double precision, p95_seconds double precision,
+    items_failed bigint
 )
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -75,20 +75,25 @@ BEGIN ATOMIC
             coalesce(sum(t.runs) FILTER (WHERE t.status = 'canceled'), 0)::bigint AS canceled,
             coalesce(sum(t.runs) FILTER (WHERE t.status IN ('queued', 'running', 'waiting')), 0)::bigint
                 AS open,
-            sum(t.duration_seconds) / nullif(sum(t.timed_runs), 0) AS average_seconds
+            sum(t.duration_seconds) / nullif(sum(t.timed_runs), 0) AS average_seconds,
+            coalesce(sum(t.items_failed), 0)::bigint AS items_failed
         FROM v_execution_totals(range_start, range_end) t
+        WHERE is_chosen(t.source, sources) AND is_chosen(t.workflow, workflows)
     ), ranked AS (
         SELECT d.duration_bucket,
             sum(sum(d.runs)) OVER (ORDER BY d.duration_bucket) AS up_to,
             sum(sum(d.runs)) OVER () AS all_runs
         FROM v_execution_durations(range_start, range_end) d
+        JOIN v_workflows w ON w.source = d.source AND w.workflow_id = d.workflow_id
+        WHERE is_chosen(d.source, sources) AND is_chosen(w.workflow, workflows)
         GROUP BY d.duration_bucket
     )
     SELECT t.runs, t.succeeded, t.failed, t.canceled, t.open,
         t.succeeded / nullif(t.succeeded + t.failed, 0)::double precision,
         t.average_seconds::double precision,
         (SELECT duration_bucket_seconds(min(r.duration_bucket)) FROM ranked r
-            WHERE r.up_to >= ceil(0.95 * r.all_runs))
+            WHERE r.up_to >= ceil(0.95 * r.all_runs)),
+        t.items_failed
     FROM totals t;
 END;
 
