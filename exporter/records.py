@@ -114,6 +114,14 @@ class Execution:
     engine_state: str | None = None  # the engine's mark of this state; another mark, another read
     unknown_steps_reason: str | None = None  # why its steps and calls are unknown
 
+    @property
+    def duration_seconds(self) -> float | None:
+        """From start to end; None while open, and where the engine's times contradict."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        seconds = (self.finished_at - self.started_at).total_seconds()
+        return seconds if seconds >= 0 else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionGone:

@@ -1,18 +1,19 @@
 """Retention and compression: our own jobs, so that every edition keeps and drops alike."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
 
 from exporter.settings import RetentionSettings
+from exporter.sinks.staging import EXECUTIONS, LLM_CALLS, LLM_CONTENT, STEPS
 from exporter.sql_files import named_statements
 
 COMPRESS_AFTER = timedelta(days=35)
 """Later than any source revises its rows: writing to a compressed chunk is slow."""
 _STATEMENTS = named_statements("exporter.sinks.sql", "housekeeping.sql")
-_EXECUTION_TABLES = ("executions", "steps", "llm_calls")
-_ROWS_PER_DELETE = 20_000
+_TABLES = (EXECUTIONS, STEPS, LLM_CALLS, LLM_CONTENT)
 Connection = psycopg.Connection[dict[str, Any]]
 
 
@@ -29,37 +30,34 @@ def retain(connection: Connection, settings: RetentionSettings, now: datetime) -
     own transaction: from then on the writer refuses rows that old, so that nothing deleted is
     ever counted again.
     """
-    ages = dict.fromkeys(_EXECUTION_TABLES, settings.executions)
-    ages["llm_content"] = settings.llm_content
     deleted: dict[str, int] = {}
-    for table, age in ages.items():
+    for table in _TABLES:
+        age = settings.llm_content if table is LLM_CONTENT else settings.executions
         # Whole hours, as the hourly sums: a range that reaches behind the mark reads those.
         before = (now - age).replace(minute=0, second=0, microsecond=0)
-        _run(connection, "move_mark", table, before)
-        if timescale_license(connection):
-            _run(connection, "drop_chunks", table, before)
-        deleted[table] = _delete_older(connection, table, "created_at", before)
+        _run(connection, "move_mark", {"table": table.name, "before": before})
+        if timescale_license(connection) and table.mark_column == "created_at":
+            _run(connection, "drop_chunks", {"table": table.name, "before": before})
+        deleted[table.name] = _delete_older(connection, table.name, table.mark_column, before)
     deleted["polls"] = _delete_older(connection, "polls", "started_at", now - settings.polls)
     return deleted
 
 
-def _run(connection: Connection, statement: str, table: str, before: datetime) -> int:
-    parameters = {"table": table, "before": before}
+def _run(connection: Connection, statement: str, parameters: Mapping[str, object]) -> int:
     affected = connection.execute(_STATEMENTS[statement].encode(), parameters).rowcount
     connection.commit()
     return affected
 
 
 def _delete_older(connection: Connection, table: str, column: str, before: datetime) -> int:
-    statement = _STATEMENTS["delete_older"].replace("{table}", table).replace("{column}", column)
+    statement = _STATEMENTS["delete_oldest_hour"]
+    statement = statement.replace("{table}", table).replace("{column}", column)
     total = 0
-    while True:
-        parameters = {"before": before, "limit": _ROWS_PER_DELETE}
-        gone = connection.execute(statement.encode(), parameters).rowcount
+    while gone := connection.execute(statement.encode(), {"before": before}).rowcount:
         connection.commit()
         total += gone
-        if gone < _ROWS_PER_DELETE:
-            return total
+    connection.commit()
+    return total
 
 
 def compress(connection: Connection, now: datetime) -> int:
@@ -68,5 +66,5 @@ def compress(connection: Connection, now: datetime) -> int:
         return 0
     before = now - COMPRESS_AFTER
     return sum(
-        _run(connection, "compress", table, before) for table in (*_EXECUTION_TABLES, "llm_content")
+        _run(connection, "compress", {"table": table.name, "before": before}) for table in _TABLES
     )

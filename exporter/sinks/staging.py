@@ -1,11 +1,10 @@
 """Records → rows of temporary tables, by binary COPY."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
-from enum import StrEnum
 from typing import Any
 
 import psycopg
@@ -21,49 +20,49 @@ _KEY_COLUMNS = frozenset(
     | {"provider", "model", "customer", "project", "team", "error_type"}
 )
 _LONGEST_KEY_BYTES = 255  # nine of them fit an index entry, which PostgreSQL ends at 2,704 bytes
+_LARGEST_COUNT = 10**15  # beyond is damage; sums of such counts still fit a bigint
 Row = dict[str, Any]
 Staged = Execution | Step | LlmCall
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table that records are merged into, and what names a row of it besides its execution."""
+    """A table that records are merged into."""
 
     name: str
-    own_key: str | None = None
+    own_key: str | None = None  # what names a row of it besides its execution
+    mark_column: str = "created_at"  # the time that retention goes by
 
     @property
     def stage(self) -> str:
         """Its temporary twin."""
         return f"staged_{self.name}"
 
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns a row is known by."""
+        own = (self.own_key,) if self.own_key else ()
+        return ("source", "execution_id", "created_at", *own)
+
     def statement(self, name: str) -> bytes:
         """Fill a statement of merge.sql with this table's names."""
-        keys = ["source", "execution_id", "created_at", *([self.own_key] if self.own_key else [])]
-        same_key = " AND ".join(f"t.{key} = s.{key}" for key in keys)
-        text = _STATEMENTS[name].replace("{stage}", self.stage).replace("{table}", self.name)
-        return text.replace("{same_key}", same_key).encode()
-
-    def key(self, record: Staged) -> tuple[object, ...]:
-        """What a row of it is known by; of two records with one key the later wins."""
-        own = getattr(record, self.own_key) if self.own_key else None
-        return (record.source, record.execution_id, record.created_at, own)
+        names = {
+            "{stage}": self.stage,
+            "{table}": self.name,
+            "{mark_column}": self.mark_column,
+            "{same_key}": " AND ".join(f"t.{column} = s.{column}" for column in self.key),
+        }
+        text = _STATEMENTS[name]
+        for place, value in names.items():
+            text = text.replace(place, value)
+        return text.encode()
 
 
 EXECUTIONS = Table("executions")
 STEPS = Table("steps", "step_id")
-LLM_CALLS = Table("llm_calls", "call_id")
+# A call is summed in the hour it began, which may be days after its execution was created.
+LLM_CALLS = Table("llm_calls", "call_id", mark_column="started_at")
 LLM_CONTENT = Table("llm_content", "call_id")
-
-
-def columns(connection: psycopg.Connection[Row], table: Table) -> dict[str, str]:
-    """Return the table's columns and types, in order."""
-    rows = connection.execute(
-        "SELECT attname, format_type(atttypid, NULL) AS type FROM pg_attribute "
-        "WHERE attrelid = %(table)s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
-        {"table": table.name},
-    ).fetchall()
-    return {row["attname"]: row["type"] for row in rows}
 
 
 def stage(
@@ -71,16 +70,22 @@ def stage(
 ) -> Mapping[str, datetime]:
     """Fill the table's temporary twin with what differs from what is stored.
 
-    Returns the bounds of `created_at`, parameters of every later statement.
+    Of two records with one key the later counts. Returns the bounds of `created_at`, parameters
+    of every later statement.
     """
     connection.execute(table.statement("create_stage"))
-    described = columns(connection, table)
-    with connection.cursor().copy(
-        f"COPY {table.stage} FROM STDIN (FORMAT BINARY)".encode()
-    ) as copy:
-        copy.set_types(list(described.values()))
-        for record in {table.key(record): record for record in records}.values():
-            copy.write_row([_value(record, column) for column in described])
+    described = connection.execute(
+        _STATEMENTS["describe"].encode(), {"table": table.name}
+    ).fetchall()
+    types = [row["type"] for row in described]
+    columns = [(row["name"], _converter(row["name"], row["type"])) for row in described]
+    key = [place for place, row in enumerate(described) if row["name"] in table.key]
+    rows = [[convert(getattr(record, name)) for name, convert in columns] for record in records]
+    statement = f"COPY {table.stage} FROM STDIN (FORMAT BINARY)"
+    with connection.cursor().copy(statement.encode()) as copy:
+        copy.set_types(types)
+        for row in {tuple(row[place] for place in key): row for row in rows}.values():
+            copy.write_row(row)
     return prune(connection, table)
 
 
@@ -101,30 +106,46 @@ def replace_stored(
     connection.execute(table.statement("insert_staged"))
 
 
-def _value(record: Staged, column: str) -> object:
-    if column == "duration_seconds" and isinstance(record, Execution):
-        return duration_seconds(record)
-    match getattr(record, column):
-        case StrEnum() as word:
-            return word.value
-        case str() as text:
-            return fitted(text) if column in _KEY_COLUMNS else storable(text)
-        case tuple() as texts:
-            return [storable(text) for text in texts]
-        case Mapping() as mapping:
-            return Jsonb(_storable_json(dict(mapping)))
-        case float() | int() | Decimal() | datetime() | None as value:
+def _converter(column: str, sql_type: str) -> Callable[[Any], object]:
+    if column in _KEY_COLUMNS:
+        return lambda text: None if text is None else fitted(text)
+    return _CONVERTERS.get(sql_type, _as_it_is)
+
+
+def _as_it_is(value: object) -> object:
+    return value
+
+
+def _count(value: int | None) -> int | None:
+    return value if value is None or -_LARGEST_COUNT < value < _LARGEST_COUNT else None
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is None or math.isfinite(value) else None
+
+
+def _json(value: Any) -> Any:
+    match value:
+        case str():
+            return storable(value)
+        case float():
+            return _finite(value)
+        case Mapping():
+            return {storable(str(key)): _json(child) for key, child in value.items()}
+        case list():
+            return [_json(child) for child in value]
+        case _:
             return value
-        case other:
-            raise TypeError(f"{column}: no column holds a {type(other).__name__}")
 
 
-def duration_seconds(execution: Execution) -> float | None:
-    """From start to end; None while open, and where the engine's times contradict each other."""
-    begun_at = execution.started_at
-    if begun_at is None or execution.finished_at is None or execution.finished_at < begun_at:
-        return None
-    return (execution.finished_at - begun_at).total_seconds()
+_CONVERTERS: Mapping[str, Callable[[Any], object]] = {
+    "text": lambda text: None if text is None else storable(text),
+    "text[]": lambda texts: [storable(text) for text in texts],
+    "jsonb": lambda mapping: Jsonb(_json(mapping)),
+    "bigint": _count,
+    "integer": _count,
+    "double precision": _finite,
+}
 
 
 def fitted(text: str) -> str:
@@ -138,21 +159,7 @@ def fitted(text: str) -> str:
 
 def storable(text: str) -> str:
     """Remove what PostgreSQL's text cannot hold: NUL, and halves of surrogate pairs."""
-    text = text.replace("\0", "")
     try:
-        text.encode()
+        return text.replace("\0", "").encode().decode()
     except UnicodeEncodeError:
-        return text.encode(errors="replace").decode()
-    return text
-
-
-def _storable_json(value: Any) -> Any:
-    match value:
-        case str():
-            return storable(value)
-        case dict():
-            return {storable(str(key)): _storable_json(child) for key, child in value.items()}
-        case list():
-            return [_storable_json(child) for child in value]
-        case _:
-            return value
+        return text.replace("\0", "").encode(errors="replace").decode()

@@ -206,20 +206,14 @@ class TimescaleSession:
         )
 
     def _count(self, increments: Sequence[Increment]) -> None:
-        # One order for every writer: two that meet in a series wait, and never for each other.
-        ordered = sorted(increments, key=lambda moved: (moved.metric, moved.labels))
-        if not ordered:
-            return
-        with self._connection.cursor() as cursor:
-            cursor.executemany(
-                _STATE["move_counter"].encode(),
-                [
+        for statement, keep_max in (("add_to_counters", False), ("raise_counters", True)):
+            moved = [increment for increment in increments if increment.keep_max is keep_max]
+            if moved:
+                self._connection.execute(
+                    _STATE[statement].encode(),
                     {
-                        "metric": moved.metric,
-                        "labels": Jsonb(dict(moved.labels)),
-                        "amount": moved.amount,
-                        "keep_max": moved.keep_max,
-                    }
-                    for moved in ordered
-                ],
-            )
+                        "metrics": [increment.metric for increment in moved],
+                        "labels": [Jsonb(dict(increment.labels)) for increment in moved],
+                        "amounts": [increment.amount for increment in moved],
+                    },
+                )

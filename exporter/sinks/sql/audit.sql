@@ -36,12 +36,9 @@ UNION ALL
 (SELECT 'sums', kept_sums.* FROM kept_sums EXCEPT SELECT 'sums', raw.* FROM raw)
 
 -- name: llm_calls_hourly
--- A call may start after its execution's hour; hours that straddle the mark are left out.
 WITH kept AS (
     SELECT coalesce(max(oldest_kept_at), '-infinity') AS since
     FROM retention_marks WHERE table_name = 'llm_calls'
-), expired AS (
-    SELECT CASE WHEN since = '-infinity' THEN since ELSE since + interval '1 day' END AS since FROM kept
 ), raw AS (
     SELECT date_bin('1 hour', started_at, timestamptz '2000-01-01 00:00:00+00') AS bucket_start,
         source, workflow_id, provider, model, status, customer, project, team,
@@ -55,10 +52,10 @@ WITH kept AS (
         coalesce(sum(reasoning_tokens), 0) AS reasoning_tokens,
         coalesce(sum(cost_usd), 0) AS cost_usd, count(latency_seconds) AS timed_calls,
         sum(round(coalesce(latency_seconds, 0)::numeric, 6)) AS latency_seconds
-    FROM llm_calls, expired WHERE started_at >= since
+    FROM llm_calls, kept WHERE started_at >= since
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
 ), kept_sums AS (
-    SELECT h.* FROM llm_calls_hourly h, expired WHERE bucket_start >= since AND calls <> 0
+    SELECT h.* FROM llm_calls_hourly h, kept WHERE bucket_start >= since AND calls <> 0
 )
 (SELECT 'raw' AS only_in, raw.* FROM raw EXCEPT SELECT 'raw', kept_sums.* FROM kept_sums)
 UNION ALL
@@ -68,15 +65,13 @@ UNION ALL
 WITH kept AS (
     SELECT coalesce(max(oldest_kept_at), '-infinity') AS since
     FROM retention_marks WHERE table_name = 'llm_calls'
-), expired AS (
-    SELECT CASE WHEN since = '-infinity' THEN since ELSE since + interval '1 day' END AS since FROM kept
 ), raw AS (
     SELECT date_bin('1 hour', started_at, timestamptz '2000-01-01 00:00:00+00') AS bucket_start,
         source, workflow_id, provider, model, duration_bucket(latency_seconds), count(*) AS calls
-    FROM llm_calls, expired WHERE started_at >= since AND latency_seconds IS NOT NULL
+    FROM llm_calls, kept WHERE started_at >= since AND latency_seconds IS NOT NULL
     GROUP BY 1, 2, 3, 4, 5, 6
 ), kept_sums AS (
-    SELECT h.* FROM llm_latencies_hourly h, expired WHERE bucket_start >= since AND calls <> 0
+    SELECT h.* FROM llm_latencies_hourly h, kept WHERE bucket_start >= since AND calls <> 0
 )
 (SELECT 'raw' AS only_in, raw.* FROM raw EXCEPT SELECT 'raw', kept_sums.* FROM kept_sums)
 UNION ALL

@@ -14,12 +14,10 @@ ON CONFLICT (table_name) DO UPDATE SET
 -- name: drop_chunks
 SELECT drop_chunks(%(table)s::regclass, older_than => %(before)s::timestamptz)
 
--- name: delete_older
--- A hypertable has a ctid per chunk, so tableoid belongs to a row's address.
+-- name: delete_oldest_hour
+-- By time and not by row address: compressed chunks have no addresses.
 DELETE FROM {table}
-WHERE (tableoid, ctid) IN (
-    SELECT tableoid, ctid FROM {table} WHERE {column} < %(before)s LIMIT %(limit)s
-)
+WHERE {column} < least(%(before)s, (SELECT min({column}) + interval '1 hour' FROM {table}))
 
 -- name: compress
 SELECT compress_chunk(c, if_not_compressed => true)

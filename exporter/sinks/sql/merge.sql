@@ -1,6 +1,12 @@
 -- Staged rows → table: the same steps for every table. {table}, {stage} and {same_key} are
 -- filled in by the sink; %(oldest)s and %(newest)s bound the chunks that are looked at.
 
+-- name: describe
+SELECT attname AS name, format_type(atttypid, NULL) AS type
+FROM pg_attribute
+WHERE attrelid = %(table)s::regclass AND attnum > 0 AND NOT attisdropped
+ORDER BY attnum
+
 -- name: create_stage
 CREATE TEMP TABLE IF NOT EXISTS {stage} (LIKE {table}) ON COMMIT DELETE ROWS
 
@@ -8,7 +14,7 @@ CREATE TEMP TABLE IF NOT EXISTS {stage} (LIKE {table}) ON COMMIT DELETE ROWS
 -- What retention has deleted must not come back: it is in the hourly sums already.
 DELETE FROM {stage} s
 USING retention_marks m
-WHERE m.table_name = '{table}' AND s.created_at < m.oldest_kept_at
+WHERE m.table_name = '{table}' AND s.{mark_column} < m.oldest_kept_at
 
 -- name: bounds
 SELECT min(created_at) AS oldest, max(created_at) AS newest FROM {stage}

@@ -22,11 +22,20 @@ ON CONFLICT (source) DO UPDATE SET
 WHERE c.generation = %(generation)s
 RETURNING generation, caught_up, newest_at
 
--- name: move_counter
+-- name: add_to_counters
+-- In one order for every writer: two that meet in a series wait, and never for each other.
 INSERT INTO counters AS c (metric, labels, value)
-VALUES (%(metric)s, %(labels)s, %(amount)s)
-ON CONFLICT (metric, labels) DO UPDATE SET
-    value = CASE WHEN %(keep_max)s THEN greatest(c.value, excluded.value) ELSE c.value + excluded.value END
+SELECT * FROM unnest(%(metrics)s::text[], %(labels)s::jsonb[], %(amounts)s::float8[]) m (metric, labels, amount)
+ORDER BY metric, labels
+ON CONFLICT (metric, labels) DO UPDATE SET value = c.value + excluded.value
+WHERE excluded.value <> 0
+
+-- name: raise_counters
+INSERT INTO counters AS c (metric, labels, value)
+SELECT * FROM unnest(%(metrics)s::text[], %(labels)s::jsonb[], %(amounts)s::float8[]) m (metric, labels, amount)
+ORDER BY metric, labels
+ON CONFLICT (metric, labels) DO UPDATE SET value = excluded.value
+WHERE excluded.value > c.value
 
 -- name: counters
 SELECT metric, labels, value FROM counters

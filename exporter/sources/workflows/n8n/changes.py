@@ -75,6 +75,8 @@ def _recently_stopped(tables: N8nTables, checked_at: datetime | None, limit: int
         "stopped_since", {"since": since, "since_id": since_id, "limit": limit}
     ):
         found |= {row["id"]: engine_state(row) for row in rows}
+        if len(rows) < limit:
+            break
         since, since_id = time_of(rows[-1]["stoppedAt"]) or since, rows[-1]["id"]
     return found
 
@@ -91,4 +93,6 @@ def _late_metadata(
     ):
         rows += page
         progress.metadata.advance((row["id"] for row in page), clock)
+        if len(page) < limit:
+            break
     return {row["executionId"] for row in rows if row["id"] not in known}
