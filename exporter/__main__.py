@@ -33,6 +33,7 @@ cli = typer.Typer(
     add_completion=False,
 )
 console = Console()
+log = logging.getLogger(__name__)
 Config = Annotated[
     Path | None,
     typer.Option(
@@ -79,6 +80,7 @@ def serve(app: App) -> None:
         # A thread of its own: a reload waits for locks, and a signal handler must not.
         signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=app.reload).start())
     app.start()
+    log.info("exporter.started", extra={"version": __version__, "listen": app.settings.web.listen})
     try:
         server.run()
     finally:

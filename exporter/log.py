@@ -118,5 +118,5 @@ def configure(level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    for noisy in ("apscheduler", "urllib3", "uvicorn.access"):
+    for noisy in ("apscheduler", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -16,6 +16,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     SecretStr,
     SerializeAsAny,
     ValidationInfo,
@@ -77,9 +78,19 @@ def _secret(value: object, info: ValidationInfo) -> object:
     return SecretStr(found)
 
 
+def _written_duration(value: timedelta) -> str:
+    """Write a duration as people do: the largest unit that it is a whole number of."""
+    seconds = value.total_seconds()
+    unit = next(
+        (unit for unit, size in reversed(_UNIT_SECONDS.items()) if seconds % size == 0), "s"
+    )
+    return f"{seconds / _UNIT_SECONDS[unit]:g}{unit}"
+
+
 Duration = Annotated[
     timedelta,
     BeforeValidator(_duration),
+    PlainSerializer(_written_duration, return_type=str),
     WithJsonSchema({"type": "string", "pattern": f"^{_DURATION.pattern}$", "examples": ["30s"]}),
 ]
 Secret = Annotated[

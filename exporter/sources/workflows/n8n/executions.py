@@ -33,6 +33,10 @@ _TEXT_KEYS = re.compile(r"(response|input)_")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-")
 
 
+FETCH_BYTES = 8 * 1024 * 1024
+"""Run data held in memory at once; an execution may be larger, then it is fetched alone."""
+
+
 def engine_state(row: Row) -> str:
     """What tells one state of a row from another."""
     times = (time_of(row["stoppedAt"]), time_of(row["waitTill"]))
@@ -53,7 +57,7 @@ class ExecutionReader:
 
     def pages(self, rows: Sequence[Row], budget_bytes: int) -> Iterator[Sequence[Row]]:
         """Split rows so that the run data of each part fits the budget; a row is never split."""
-        sizes = self._data_sizes([row["id"] for row in rows if self._has_run_data(row)])
+        sizes = self._data_sizes(rows)
         page: list[Row] = []
         total = 0
         for row in rows:
@@ -70,24 +74,19 @@ class ExecutionReader:
         self, rows: Sequence[Row], open_ids: frozenset[str] = frozenset()
     ) -> Iterator[Record]:
         """Yield each row's execution, then its steps and calls."""
-        rows = [row for row in rows if not self._is_unsaved(row)] + [
-            row for row in rows if self._is_unsaved(row) and str(row["id"]) in open_ids
-        ]
-        metadata = self._metadata([row["id"] for row in rows])
-        sizes = self._data_sizes([row["id"] for row in rows if self._has_run_data(row)])
-        for row in rows:
-            if self._is_unsaved(row):
-                yield ExecutionGone(source=self.source, execution_id=str(row["id"]))
-                continue
-            execution = self._execution(row, metadata.get(row["id"], {}))
-            if execution is None:
-                continue
-            if not self._has_run_data(row):
-                if execution.status.is_final or execution.status is ExecutionStatus.WAITING:
-                    execution = replace(execution, unknown_steps_reason="stored_elsewhere")
-                yield execution
-            else:
-                yield from self._with_run_data(execution, sizes.get(row["id"]))
+        metadata = self._metadata([row["id"] for row in rows if not self._is_unsaved(row)])
+        for page in self.pages(rows, FETCH_BYTES):
+            run_data = self._run_data(page)
+            for row in page:
+                if self._is_unsaved(row):
+                    if str(row["id"]) in open_ids:
+                        yield ExecutionGone(source=self.source, execution_id=str(row["id"]))
+                    continue
+                execution = self._execution(row, metadata.get(row["id"], {}))
+                if execution is not None:
+                    yield from self._with_run_data(
+                        execution, row, run_data.get(row["id"], "no_run_data")
+                    )
 
     @staticmethod
     def _is_unsaved(row: Row) -> bool:
@@ -114,8 +113,16 @@ class ExecutionReader:
                 self.metadata_ids.add(row["id"])
         return found
 
-    def _data_sizes(self, ids: Sequence[int]) -> dict[int, int]:
+    def _data_sizes(self, rows: Sequence[Row]) -> dict[int, int]:
+        ids = [row["id"] for row in rows if self._has_run_data(row)]
         return {row["executionId"]: row["bytes"] for row in self.tables.by_ids("data_sizes", ids)}
+
+    def _run_data(self, rows: Sequence[Row]) -> dict[int, Row | str]:
+        """Return id → run data, or the reason why there is none."""
+        sizes = self._data_sizes(rows)
+        ids = [key for key, size_bytes in sizes.items() if size_bytes <= self.max_data_bytes]
+        found: dict[int, Row | str] = dict.fromkeys(set(sizes) - set(ids), "too_large")
+        return found | {row["executionId"]: row for row in self.tables.by_ids("data_of", ids)}
 
     def _execution(self, row: Row, metadata: Mapping[str, str]) -> Execution | None:
         status = _status(row)
@@ -163,17 +170,20 @@ class ExecutionReader:
     def _dimension(self, name: str, metadata: Mapping[str, str]) -> str | None:
         return next((metadata[key] for key in self.dimensions[name] if metadata.get(key)), None)
 
-    def _with_run_data(self, execution: Execution, size_bytes: int | None) -> Iterator[Record]:
-        if size_bytes is not None and size_bytes > self.max_data_bytes:
-            yield replace(execution, unknown_steps_reason="too_large")
+    def _with_run_data(
+        self, execution: Execution, row: Row, run_data: Row | str
+    ) -> Iterator[Record]:
+        if not self._has_run_data(row):
+            is_elsewhere = execution.status.is_final or execution.status is ExecutionStatus.WAITING
+            reason = "stored_elsewhere" if is_elsewhere else None
+            yield replace(execution, unknown_steps_reason=reason)
             return
-        found = self.tables.by_ids("data_of", [int(execution.execution_id)])
-        if not found:  # never written, or pruned since its size was read
-            yield replace(execution, unknown_steps_reason="no_run_data")
+        if isinstance(run_data, str):
+            yield replace(execution, unknown_steps_reason=run_data)
             return
         try:
             # All of it or nothing: half of an execution's calls would look like all of them.
-            records = list(_decoded(execution, found[0]))
+            records = list(_decoded(execution, run_data))
         except UnreadableRunDataError:
             records = [replace(execution, unknown_steps_reason="unreadable")]
         yield from records
