@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,7 +33,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,  # its tracebacks show variables, and those hold secrets
     add_completion=False,
 )
-console = Console()
+console = Console(markup=False, highlight=False)  # what it prints is not ours alone
 log = logging.getLogger(__name__)
 Config = Annotated[
     Path | None,
@@ -41,6 +42,15 @@ Config = Annotated[
     ),
 ]
 _state: dict[str, Path | None] = {"config": None}
+
+
+class LogLevel(StrEnum):
+    """How much is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
 
 
 def _print_version(wanted: bool) -> None:
@@ -52,7 +62,7 @@ def _print_version(wanted: bool) -> None:
 @cli.callback()
 def options(
     config: Config = None,
-    log_level: Annotated[str, typer.Option(envvar="AIWF_LOG_LEVEL")] = "INFO",
+    log_level: Annotated[LogLevel, typer.Option(envvar="AIWF_LOG_LEVEL")] = LogLevel.INFO,
     _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True)
     ] = False,
@@ -76,13 +86,18 @@ def serve(app: App) -> None:
             web.build(app), host=host.strip("[]"), port=int(port), log_config=None, access_log=False
         )
     )
-    if hasattr(signal, "SIGHUP"):
+    if threading.current_thread() is threading.main_thread():
+        # The server ends on a signal and then raises it again: as an exception, so that the
+        # sources are closed.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         # A thread of its own: a reload waits for locks, and a signal handler must not.
         signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=app.reload).start())
     app.start()
     log.info("exporter.started", extra={"version": __version__, "listen": app.settings.web.listen})
     try:
         server.run()
+    except KeyboardInterrupt:
+        log.info("exporter.ended")
     finally:
         app.stop()
 
@@ -92,6 +107,10 @@ def once() -> None:
     """Poll each source one time, print what came, exit 1 if one failed."""
     logging.getLogger().setLevel(logging.ERROR)
     app = App(_state["config"])
+    if not app.pollers:
+        raise ConfigurationError(
+            "no source is configured: set N8N_DATABASE_URL, or give --config FILE"
+        )
     try:
         app.prepare()
         results = [
@@ -121,7 +140,7 @@ def show(results: list[PollResult]) -> None:
             f"{result.duration_seconds:.2f}",
             result.detail or "",
         )
-    console.print(table if results else "no source is configured")
+    console.print(table)
 
 
 @cli.command()
@@ -147,7 +166,7 @@ def demo(
         with company.running_demo(lambda line: console.print(f"… {line}")) as running:
             show(running.results)
             for name, place in running.places.items():
-                console.print(f"{name:>10}  {place}", highlight=False, soft_wrap=True)
+                console.print(f"{name:>10}  {place}", soft_wrap=True)
             console.print(
                 "Live runs keep coming. Ctrl-C ends everything and leaves nothing behind."
             )

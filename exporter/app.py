@@ -180,7 +180,7 @@ class App:
             except ConfigurationError as error:
                 redact.learn(self.settings.secrets())
                 self._told_reload(None)
-                reason = redact(str(error))
+                reason = redact.literally(str(error))
                 log.warning("config.refused", extra={"detail": reason})
                 return reason
             for poller in self.pollers:

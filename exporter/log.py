@@ -45,12 +45,15 @@ class Redactor:
         longest_first = sorted(map(re.escape, hidden), key=len, reverse=True)
         self._secrets = re.compile("|".join(longest_first)) if longest_first else None
 
+    def literally(self, text: str) -> str:
+        """Return a text of our own with configured secrets hidden, and nothing else."""
+        return text if self._secrets is None else self._secrets.sub(HIDDEN, text)
+
     def __call__(self, text: str) -> str:
         """Return the text with secrets hidden; call it before truncating."""
-        if self._secrets is not None:
-            text = self._secrets.sub(HIDDEN, text)
         return _PATTERNS.sub(
-            lambda match: (match["keep"] or match["keep2"] or match["keep3"] or "") + HIDDEN, text
+            lambda match: (match["keep"] or match["keep2"] or match["keep3"] or "") + HIDDEN,
+            self.literally(text),
         )
 
 

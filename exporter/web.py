@@ -1,10 +1,10 @@
 """The HTTP server: /metrics, health, configuration; everything that writes needs the token."""
 
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from html import escape
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Protocol
 
 import yaml
 from fastapi import Depends, FastAPI, Header, HTTPException, Request, Response
@@ -49,7 +49,7 @@ class Served(Protocol):
 
 def build(app: Served, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> FastAPI:
     """Make the web application."""
-    web = FastAPI(title="ai-workflow-exporter", version=__version__, redoc_url=None)
+    web = FastAPI(title="ai-workflow-exporter", version=__version__, docs_url=None, redoc_url=None)
 
     def authorized(authorization: Annotated[str | None, Header()] = None) -> None:
         token = app.settings.web.token
@@ -59,11 +59,13 @@ def build(app: Served, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         if not hmac.compare_digest(given, token.get_secret_value().encode()):
             raise HTTPException(401, "this needs the header Authorization: Bearer <web.token>")
 
+    @web.head("/", response_class=HTMLResponse, include_in_schema=False)
     @web.get("/", response_class=HTMLResponse, include_in_schema=False)
     def landing() -> str:
         """Show every source and where to go on."""
         return _landing_page(app, clock())
 
+    @web.head("/metrics", response_class=PlainTextResponse, include_in_schema=False)
     @web.get("/metrics", response_class=PlainTextResponse)
     def metrics(request: Request) -> Response:
         """Serve the newest values; gzip and OpenMetrics when asked for."""
@@ -75,11 +77,13 @@ def build(app: Served, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
             headers["content-encoding"] = "gzip"
         return Response(body, media_type=OPENMETRICS if openmetrics else TEXT, headers=headers)
 
+    @web.head("/-/healthy", response_class=PlainTextResponse, include_in_schema=False)
     @web.get("/-/healthy", response_class=PlainTextResponse)
     def healthy() -> str:
         """Answer while the process lives."""
         return "healthy\n"
 
+    @web.head("/-/ready", response_class=PlainTextResponse, include_in_schema=False)
     @web.get("/-/ready", response_class=PlainTextResponse)
     def ready(response: Response) -> str:
         """Answer 200 once counters are restored from the database, 503 before."""
@@ -95,10 +99,16 @@ def build(app: Served, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         response.status_code = 400 if refused else 200
         return f"{refused}\n" if refused else "reloaded\n"
 
+    @web.head("/config", response_class=PlainTextResponse, include_in_schema=False)
     @web.get("/config", response_class=PlainTextResponse)
     def config() -> str:
         """Show the configuration that is in force, secrets hidden."""
         return yaml.safe_dump(app.settings.model_dump(mode="json", by_alias=True), sort_keys=False)
+
+    @web.get("/docs", response_class=HTMLResponse, include_in_schema=False)
+    def docs() -> str:
+        """Show what can be called; the page needs nothing from elsewhere."""
+        return _docs_page(web.openapi())
 
     return web
 
@@ -131,12 +141,28 @@ def _landing_page(app: Served, now: datetime) -> str:
         else '<span class="bad">waiting for the database</span>'
     )
     links = " · ".join(f'<a href="{path}">{path}</a>' for path in ("/metrics", "/config", "/docs"))
+    body = f'<p class="sub">version {__version__}, {state}</p>{table}<p>{links}</p>'
+    return _page(body, refresh='<meta http-equiv="refresh" content="15">')
+
+
+def _page(body: str, refresh: str = "") -> str:
     return (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        '<meta http-equiv="refresh" content="15">'
+        f'<!doctype html><html lang="en"><meta charset="utf-8">{refresh}'
         '<meta name="viewport" content="width=device-width"><title>ai-workflow-exporter</title>'
-        f"<style>{_STYLE}</style><h1>ai-workflow-exporter</h1>"
-        f'<p class="sub">version {__version__}, {state}</p>{table}<p>{links}</p></html>'
+        f"<style>{_STYLE}</style><h1>ai-workflow-exporter</h1>{body}</html>"
+    )
+
+
+def _docs_page(schema: Mapping[str, Any]) -> str:
+    rows = "".join(
+        f"<tr><td>{method.upper()}</td><td>{escape(path)}</td>"
+        f"<td>{escape(operation.get('description', ''))}</td></tr>"
+        for path, operations in schema["paths"].items()
+        for method, operation in operations.items()
+    )
+    return _page(
+        f"<table><tr><th>Method</th><th>Path</th><th>What it does</th></tr>{rows}</table>"
+        '<p>As OpenAPI: <a href="/openapi.json">/openapi.json</a></p>'
     )
 
 

@@ -111,9 +111,7 @@ def _install_extension(connection: Connection) -> list[str]:
     row = connection.execute(
         "SELECT installed_version FROM pg_available_extensions WHERE name = 'timescaledb'"
     ).fetchone()
-    if row is None:
-        return ["TimescaleDB is not installed on this server: plain tables are used"]
-    if row["installed_version"] is not None:
+    if row is None or row["installed_version"] is not None:
         return []
     try:
         with connection.transaction():

@@ -54,6 +54,17 @@ class IdWatermark:
         for too_many in sorted(self.missing)[:-MOST_MISSING]:
             del self.missing[too_many]
 
+    def went_back(self, newest_id: int) -> bool:
+        """Follow a table whose ids begin again lower: restored from a backup, or rows deleted.
+
+        Rows that are written anew above `newest_id` are then read, whatever ids they take.
+        """
+        if self.last_id is None or newest_id >= self.last_id:
+            return False
+        self.last_id = newest_id
+        self.missing = {key: at for key, at in self.missing.items() if key < newest_id}
+        return True
+
     def arrived(self, ids: Iterable[int], now: datetime) -> None:
         """Forget the gaps that were filled, and those that nobody fills any more."""
         for late_id in ids:

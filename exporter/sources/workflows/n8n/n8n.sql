@@ -10,6 +10,10 @@ WHERE id > %(after)s
 ORDER BY id
 LIMIT %(limit)s
 
+-- name: newest
+SELECT max(id) AS id
+FROM {execution_entity}
+
 -- name: by_ids
 SELECT {columns}
 FROM {execution_entity}

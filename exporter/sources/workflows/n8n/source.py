@@ -134,6 +134,8 @@ class N8nSource:
     ) -> Iterator[Batch]:
         """Yield what has an id above the highest one read."""
         limit = self._settings.page_rows
+        if progress.ids.went_back(tables.read("newest")[0]["id"] or 0) and tables.has_metadata:
+            progress.metadata.went_back(tables.read("newest_metadata")[0]["id"] or 0)
         while rows := tables.read("after_id", {"after": progress.ids.last_id or 0, "limit": limit}):
             if not {str(row["workflowId"]) for row in rows} <= set(self._workflows):
                 yield self._workflow_batch(tables, progress, now)
