@@ -63,7 +63,7 @@ class App:
         self._bookkeeper = Bookkeeper(caps)
         self.exposition = Exposition(caps, self._bookkeeper, version=__version__)
         self.sink = TimescaleSink(
-            self.settings.database.url.get_secret_value(), connections=_THREADS + 4
+            self.settings.database.url.get_secret_value(), sources=len(self.settings.sources)
         )
         self._schedule = Schedule(_THREADS)
         self.pollers: list[Poller] = self._build_pollers(self.settings)
@@ -107,7 +107,7 @@ class App:
         done = migrate(self.settings.database)
         self.sink.open()
         self.exposition.restore(self.sink.counters())
-        self._register_sources()
+        self._register_sources(self._caught_up())
         self._refresh_rhythms()
         self.exposition.own("aiwf_sink_up", 1)
         self._ready = True
@@ -156,17 +156,19 @@ class App:
 
     def keep_house(self) -> None:
         """Retention and compression; one exporter at a time."""
-        now = datetime.now(UTC)
         try:
             with self.sink.session("housekeeping") as session:
                 if session is None:
                     return
                 with self.sink.connection() as connection:
+                    now = housekeeping.database_now(connection)
                     deleted = housekeeping.retain(connection, self.settings.retention, now)
                     compressed = housekeeping.compress(connection, now)
         except SinkError as error:
             log.warning("housekeeping.failed", extra={"detail": str(error)})
             return
+        finally:
+            self.sink.release("housekeeping")
         log.info(
             "housekeeping.finished", extra={"deleted": deleted, "compressed_chunks": compressed}
         )
@@ -177,7 +179,8 @@ class App:
             try:
                 fresh = self._acceptable_settings()
                 pollers = self._build_pollers(fresh)
-            except ConfigurationError as error:
+                caught_up = self._caught_up() if self._ready else {}
+            except (ConfigurationError, SinkError) as error:
                 redact.learn(self.settings.secrets())
                 self._told_reload(None)
                 reason = redact.literally(str(error))
@@ -185,14 +188,15 @@ class App:
                 return reason
             for poller in self.pollers:
                 poller.retire()
-            for old in {old.name for old in self.settings.sources} - {
-                new.name for new in fresh.sources
-            }:
-                self.exposition.forget(old)
+            gone = {old.name for old in self.settings.sources} - {new.name for new in fresh.sources}
+            for name in gone:
+                self.exposition.forget(name)
+                self.sink.release(name)
+            self.sink.make_room(len(fresh.sources))
             self.pollers, self.settings = pollers, fresh
             self._schedule.clear()
             if self._ready:
-                self._register_sources()
+                self._register_sources(caught_up)
             self._start_jobs()
             self._told_reload(datetime.now(UTC))
             log.info("config.reloaded", extra={"sources": len(fresh.sources)})
@@ -200,14 +204,17 @@ class App:
 
     def _acceptable_settings(self) -> Settings:
         fresh = load_settings(self._config_path, self._environ)
-        if fresh.database != self.settings.database or fresh.web != self.settings.web:
-            raise ConfigurationError(
-                "database and web cannot change while running: restart the exporter"
-            )
+        for name in ("database", "web", "metrics"):
+            if getattr(fresh, name) != getattr(self.settings, name):
+                raise ConfigurationError(
+                    f"{name}: cannot change while running; restart the exporter"
+                )
         return fresh
 
-    def _register_sources(self) -> None:
-        caught_up = {row["source"]: row["caught_up"] for row in self.sink.sources()}
+    def _caught_up(self) -> dict[str, bool]:
+        return {row["source"]: row["caught_up"] for row in self.sink.sources()}
+
+    def _register_sources(self, caught_up: Mapping[str, bool]) -> None:
         for source in self.settings.sources:
             self.exposition.register(
                 source.name, source.every, caught_up=caught_up.get(source.name, False)

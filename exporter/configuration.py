@@ -230,6 +230,7 @@ def json_schema(kinds: Kinds) -> dict[str, Any]:
         branch = model.model_json_schema(ref_template="#/$defs/{model}")
         schema.setdefault("$defs", {}).update(branch.pop("$defs", {}))
         branch["properties"]["kind"] = {"const": kind}
+        branch["required"] = sorted({*branch.get("required", ()), "kind"})
         branches.append(branch)
     schema["properties"]["sources"]["items"] = {"oneOf": branches}
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"

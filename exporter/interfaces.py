@@ -18,6 +18,7 @@ class OpenExecution:
     """An execution that had not ended when it was last read."""
 
     execution_id: str
+    created_at: datetime
     engine_state: str | None
 
 
@@ -75,7 +76,7 @@ class ExecutionChange:
     finished_at: datetime | None
     duration_seconds: float | None
     error_type: str | None
-    items_total_added: int
+    items_succeeded_added: int  # where it is known how many failed
     items_failed_added: int
     unknown_steps_reason: str | None = None
     stored_unknown_steps_reason: str | None = None
@@ -92,6 +93,7 @@ class LlmCallChange:
     status: ExecutionStatus
     is_new: bool
     is_unpriced: bool  # it succeeded, and its cost is unknown
+    is_estimated: bool = False  # its tokens, and so its cost, are an estimate
     latency_seconds: float | None
     time_to_first_token_seconds: float | None
     input_tokens_added: int

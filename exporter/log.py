@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+import math
 import re
 import sys
 import traceback
@@ -104,6 +105,8 @@ def _message(record: logging.LogRecord) -> str:
 
 def _redacted(value: object) -> object:
     match value:
+        case float() if not math.isfinite(value):
+            return str(value)
         case None | bool() | int() | float():
             return value
         case Mapping():
@@ -121,5 +124,6 @@ def configure(level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    for noisy in ("apscheduler", "uvicorn"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    # That a poll takes longer than its interval is no news: it says so itself when it ends.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)

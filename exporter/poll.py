@@ -28,6 +28,7 @@ from exporter.records import LlmCall, Record, Workflow
 
 log = logging.getLogger(__name__)
 
+_PROGRESS_SECONDS = 30
 _REFUSED_PAUSE = timedelta(minutes=1)  # asking oftener than people can act only fills their logs
 
 
@@ -161,6 +162,8 @@ class Poller:
                 position = self._write(session, position, first, now, tally)
             return self._write(session, position, second, now, tally)
         tally.add(batch, written)
+        if tally.is_time_to_tell():
+            log.info("poll.progress", extra={"source": self.source.name, "records": tally.records})
         self._display.counted(self.source.name, increments, caught_up=written.caught_up)
         return written
 
@@ -223,6 +226,14 @@ class _Tally:
         self.records = 0
         self.newest_at: datetime | None = None
         self.omissions: dict[str, int] = {}
+        self._told_at = time.monotonic()
+
+    def is_time_to_tell(self) -> bool:
+        """Whether a long poll should say how far it is; every half minute."""
+        if time.monotonic() - self._told_at < _PROGRESS_SECONDS:
+            return False
+        self._told_at = time.monotonic()
+        return True
 
     def add(self, batch: Batch, position: Position) -> None:
         self.records += len(batch.records)

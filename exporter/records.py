@@ -111,6 +111,7 @@ class Execution:
     attributes: Mapping[str, Json] = field(default_factory=dict)
     items_total: int | None = None
     items_failed: int | None = None
+    engine_url: str | None = None  # where to look at it in its engine
     engine_state: str | None = None  # the engine's mark of this state; another mark, another read
     unknown_steps_reason: str | None = None  # why its steps and calls are unknown
 
@@ -129,6 +130,7 @@ class ExecutionGone:
 
     source: str
     execution_id: str
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

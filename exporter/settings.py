@@ -125,7 +125,13 @@ def _written(pattern: str, words: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-HttpUrl = Annotated[str, _written(r"https?://[^\s]+", "an address that begins with https://")]
+Identifier = Annotated[str, _written(r"[A-Za-z0-9_$-]*", "letters, digits, _, - or $")]
+HttpUrl = Annotated[
+    str,
+    _written(
+        r"https?://[^\s@]+", "an address that begins with https:// and holds no user or password"
+    ),
+]
 
 
 def _listen(value: object) -> object:

@@ -1,6 +1,7 @@
 """The HTTP server: /metrics, health, configuration; everything that writes needs the token."""
 
 import hmac
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from html import escape
@@ -14,6 +15,8 @@ from exporter import __version__
 from exporter.interfaces import PollResult
 from exporter.settings import Settings
 from exporter.sinks.exposition import OPENMETRICS, TEXT, Exposition
+
+_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))", re.IGNORECASE)
 
 
 class ShownSource(Protocol):
@@ -55,9 +58,15 @@ def build(app: Served, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         token = app.settings.web.token
         if token is None:
             raise HTTPException(403, "writing over HTTP is off: set web.token in the configuration")
-        given = (authorization or "").removeprefix("Bearer ").encode()
-        if not hmac.compare_digest(given, token.get_secret_value().encode()):
-            raise HTTPException(401, "this needs the header Authorization: Bearer <web.token>")
+        scheme, _, given = (authorization or "").partition(" ")
+        expected = token.get_secret_value().encode()
+        # Starlette reads header bytes as latin-1.
+        if scheme.lower() != "bearer" or not hmac.compare_digest(given.encode("latin-1"), expected):
+            raise HTTPException(
+                401,
+                "this needs the header Authorization: Bearer <web.token>",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
 
     @web.head("/", response_class=HTMLResponse, include_in_schema=False)
     @web.get("/", response_class=HTMLResponse, include_in_schema=False)
@@ -70,7 +79,7 @@ def build(app: Served, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     def metrics(request: Request) -> Response:
         """Serve the newest values; gzip and OpenMetrics when asked for."""
         openmetrics = "application/openmetrics-text" in request.headers.get("accept", "")
-        compress = "gzip" in request.headers.get("accept-encoding", "")
+        compress = bool(_GZIP.search(request.headers.get("accept-encoding", "")))
         body = app.exposition.serve(clock(), openmetrics=openmetrics, compress=compress)
         headers = {"vary": "Accept, Accept-Encoding"}
         if compress:

@@ -163,7 +163,9 @@ class Exposition:
             if result.reason:
                 self._own["aiwf_source_problem", (("reason", result.reason), source)] = 1
             if result.outcome == "standby":
-                self._own.pop(("aiwf_source_up", (source,)), None)  # the other exporter says it
+                # The other exporter says it, and shows the source's values.
+                self._own.pop(("aiwf_source_up", (source,)), None)
+                self._sources[result.source].last_success_at = None
             else:
                 self._own["aiwf_source_up", (source,)] = result.outcome == "ok"
             if result.outcome == "ok":
@@ -229,7 +231,7 @@ class Exposition:
                 continue
             families[family][series] = value
         self._visible_newborn = {
-            series for series in self._newborn if series in families[family_of(series[0])]
+            series for series in self._newborn if series in families.get(family_of(series[0]), ())
         }
         return families
 

@@ -13,6 +13,7 @@ from exporter.sql_files import named_statements
 COMPRESS_AFTER = timedelta(days=35)
 """Later than any source revises its rows: writing to a compressed chunk is slow."""
 _STATEMENTS = named_statements("exporter.sinks.sql", "housekeeping.sql")
+_MAY_GO = {"executions": "t.status NOT IN ('queued', 'running', 'waiting')"}
 _TABLES = (EXECUTIONS, STEPS, LLM_CALLS, LLM_CONTENT)
 Connection = psycopg.Connection[dict[str, Any]]
 
@@ -21,6 +22,15 @@ def timescale_license(connection: Connection) -> str | None:
     """Return `timescale` (Community), `apache`, or None on plain PostgreSQL."""
     row = connection.execute(_STATEMENTS["license"].encode()).fetchone()
     return row["license"] or None if row and row["version"] else None
+
+
+def database_now(connection: Connection) -> datetime:
+    """Return the database's time: a wrong clock of ours must not delete what is young."""
+    row = connection.execute("SELECT now() AS now").fetchone()
+    assert row is not None  # noqa: S101  # a clock always answers
+    connection.commit()
+    found: datetime = row["now"]
+    return found
 
 
 def retain(connection: Connection, settings: RetentionSettings, now: datetime) -> dict[str, int]:
@@ -36,7 +46,7 @@ def retain(connection: Connection, settings: RetentionSettings, now: datetime) -
         # Whole hours, as the hourly sums: a range that reaches behind the mark reads those.
         before = (now - age).replace(minute=0, second=0, microsecond=0)
         _run(connection, "move_mark", {"table": table.name, "before": before})
-        if timescale_license(connection) and table.mark_column == "created_at":
+        if timescale_license(connection) and table in (STEPS, LLM_CONTENT):
             _run(connection, "drop_chunks", {"table": table.name, "before": before})
         deleted[table.name] = _delete_older(connection, table.name, table.mark_column, before)
     deleted["polls"] = _delete_older(connection, "polls", "started_at", now - settings.polls)
@@ -52,6 +62,7 @@ def _run(connection: Connection, statement: str, parameters: Mapping[str, object
 def _delete_older(connection: Connection, table: str, column: str, before: datetime) -> int:
     statement = _STATEMENTS["delete_oldest_hour"]
     statement = statement.replace("{table}", table).replace("{column}", column)
+    statement = statement.replace("{may_go}", _MAY_GO.get(table, "true"))
     total = 0
     while gone := connection.execute(statement.encode(), {"before": before}).rowcount:
         connection.commit()

@@ -30,6 +30,7 @@ class Merge:
     def __init__(self, connection: psycopg.Connection[Row], source: str) -> None:
         self._connection = connection
         self._source = source
+        self.expired_executions = 0  # older than retention keeps: neither stored nor counted
 
     def _rows(self, statement: str, parameters: Mapping[str, object]) -> list[Row]:
         return self._connection.execute(statement.encode(), parameters).fetchall()
@@ -79,8 +80,13 @@ class Merge:
         self, executions: Sequence[Execution], gone: Sequence[ExecutionGone]
     ) -> list[Change]:
         bounds = staging.stage(self._connection, staging.EXECUTIONS, executions)
+        self.expired_executions = bounds["expired"]
         if gone:
-            parameters = {"source": self._source, "gone": [seen.execution_id for seen in gone]}
+            parameters = {
+                "source": self._source,
+                "ids": [seen.execution_id for seen in gone],
+                "created": [seen.created_at for seen in gone],
+            }
             self._connection.execute(_EXECUTIONS["stage_gone"].encode(), parameters)
             self._connection.execute(_EXECUTIONS["close_gone"].encode(), parameters)
             bounds = staging.prune(self._connection, staging.EXECUTIONS)

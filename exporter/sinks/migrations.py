@@ -1,23 +1,23 @@
 """Applies timescaledb/: migrations once, views when they changed, and what the edition allows."""
 
 import hashlib
-import logging
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg import sql
 from psycopg.rows import dict_row
 
 from exporter.errors import ConfigurationError, SinkError
+from exporter.postgres import CONNECT, first_line
 from exporter.settings import DatabaseSettings
+from exporter.sinks.dashboard_role import set_up_dashboard_role
 from exporter.sinks.housekeeping import timescale_license
-
-log = logging.getLogger(__name__)
 
 Connection = psycopg.Connection[dict[str, Any]]
 _LOCK = 7_304_201_991  # one migration at a time per database
+_PATIENCE = "60s"
 _OLDEST_SERVER = 15
 
 
@@ -35,12 +35,12 @@ def migrate(settings: DatabaseSettings) -> list[str]:
     """
     try:
         with psycopg.connect(
-            settings.url.get_secret_value(), row_factory=dict_row, connect_timeout=10
+            settings.url.get_secret_value(), row_factory=dict_row, **CONNECT
         ) as connection:
             return _migrate(connection, settings)
     except psycopg.errors.InsufficientPrivilege as error:
         raise ConfigurationError(
-            f"database: {str(error).partition(chr(10))[0]}; our role must own its schema: "
+            f"database: {first_line(error)}; our role must own its schema: "
             "GRANT CREATE ON SCHEMA public TO it"
         ) from None
     except UnicodeError:
@@ -50,7 +50,7 @@ def migrate(settings: DatabaseSettings) -> list[str]:
             raise ConfigurationError("database.url: not a valid PostgreSQL URL") from None
         raise SinkError(f"migrate: {error}") from None
     except psycopg.Error as error:
-        raise SinkError(f"database: {str(error).partition(chr(10))[0]}") from None
+        raise SinkError(f"database: {first_line(error)}") from None
 
 
 def _migrate(connection: Connection, settings: DatabaseSettings) -> list[str]:
@@ -59,16 +59,22 @@ def _migrate(connection: Connection, settings: DatabaseSettings) -> list[str]:
             f"database: PostgreSQL {connection.info.server_version // 10000} is too old; "
             f"{_OLDEST_SERVER} or later is needed"
         )
-    connection.execute("SELECT pg_advisory_lock(%(key)s)", {"key": _LOCK})
-    connection.execute("SET timezone = 'UTC'; SET client_min_messages = warning")
+    connection.execute(
+        f"SET timezone = 'UTC'; SET client_min_messages = warning; SET lock_timeout = '{_PATIENCE}'"
+    )
+    try:
+        connection.execute("SELECT pg_advisory_lock(%(key)s)", {"key": _LOCK})
+    except psycopg.errors.LockNotAvailable:
+        raise SinkError(f"migrate: somebody else has been migrating for {_PATIENCE}") from None
     connection.commit()
+    _refuse_foreign(connection)
     done = [*_install_extension(connection)]
     connection.execute(
-        "CREATE TABLE IF NOT EXISTS migrations "
+        "CREATE TABLE IF NOT EXISTS aiwf_migrations "
         "(name text PRIMARY KEY, checksum text NOT NULL,"
         " applied_at timestamptz NOT NULL DEFAULT now())"
     )
-    rows = connection.execute("SELECT name, checksum FROM migrations").fetchall()
+    rows = connection.execute("SELECT name, checksum FROM aiwf_migrations").fetchall()
     connection.commit()
     applied = {row["name"]: row["checksum"] for row in rows}
     definition = _definition()
@@ -76,8 +82,35 @@ def _migrate(connection: Connection, settings: DatabaseSettings) -> list[str]:
         done += _apply_once(connection, file, applied)
     done += _edition(connection, definition, applied)
     done += _views(connection, definition, applied)
-    done += _dashboard_role(connection, settings)
-    return done
+    return done + set_up_dashboard_role(connection, settings, _readable(definition))
+
+
+def _refuse_foreign(connection: Connection) -> None:
+    """Stop before anything is written into a database that is somebody else's."""
+    found = connection.execute(
+        "SELECT to_regclass('aiwf_migrations') AS ours, to_regclass('execution_entity') AS n8n,"
+        " coalesce(to_regclass('executions'), to_regclass('workflows')) AS foreign"
+    ).fetchone()
+    connection.commit()
+    if found is None or found["ours"] is not None:
+        return
+    if found["n8n"] is not None:
+        raise ConfigurationError(
+            "database.url: this is n8n's own database; give the exporter one of its own"
+        )
+    if found["foreign"] is not None:
+        raise ConfigurationError(
+            f"database.url: there is a table {found['foreign']} that is not ours; "
+            "give the exporter a database of its own"
+        )
+
+
+def _readable(definition: Path) -> list[str]:
+    """Name the tables and views that dashboards may read."""
+    created = re.compile(r"^CREATE (?:TABLE|VIEW) (\w+)", re.MULTILINE)
+    files_ = [*(definition / "migrations").glob("*.sql"), *(definition / "views").glob("*.sql")]
+    names = {name for file in files_ for name in created.findall(file.read_text(encoding="utf-8"))}
+    return sorted(names - {"cursors"})
 
 
 def _checksum(*files_: Path) -> str:
@@ -86,7 +119,7 @@ def _checksum(*files_: Path) -> str:
 
 def _remember(connection: Connection, name: str, checksum: str) -> None:
     connection.execute(
-        "INSERT INTO migrations (name, checksum) VALUES (%(name)s, %(checksum)s) "
+        "INSERT INTO aiwf_migrations (name, checksum) VALUES (%(name)s, %(checksum)s) "
         "ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum, applied_at = now()",
         {"name": name, "checksum": checksum},
     )
@@ -117,7 +150,7 @@ def _install_extension(connection: Connection) -> list[str]:
         with connection.transaction():
             connection.execute("CREATE EXTENSION timescaledb")
     except psycopg.Error as error:
-        reason = str(error).partition("\n")[0]
+        reason = first_line(error)
         return [
             f"TimescaleDB is there but could not be switched on ({reason}): plain tables are used"
         ]
@@ -153,52 +186,3 @@ def _views(connection: Connection, definition: Path, applied: dict[str, str]) ->
             connection.execute(file.read_bytes())
         _remember(connection, "views", checksum)
     return [f"re-created {len(files_)} files of views"]
-
-
-def _dashboard_role(connection: Connection, settings: DatabaseSettings) -> list[str]:
-    """Create the read-only role of the dashboards, or say what a superuser has to do."""
-    role = sql.Identifier(settings.dashboard_role)
-    done = []
-    try:
-        with connection.transaction():
-            found = connection.execute(
-                "SELECT 1 FROM pg_roles WHERE rolname = %(role)s", {"role": settings.dashboard_role}
-            ).fetchone()
-            if found is None:
-                connection.execute(sql.SQL("CREATE ROLE {}").format(role))
-                done.append(f"created role {settings.dashboard_role}")
-            if settings.dashboard_password is not None:
-                password = sql.Literal(settings.dashboard_password.get_secret_value())
-                connection.execute(
-                    sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(role, password)
-                )
-            for setting, value in (
-                ("default_transaction_read_only", "on"),
-                ("statement_timeout", "15s"),
-                ("jit", "off"),
-            ):
-                connection.execute(
-                    sql.SQL("ALTER ROLE {} SET {} = {}").format(
-                        role, sql.Identifier(setting), sql.Literal(value)
-                    )
-                )
-        with connection.transaction():
-            schema = sql.SQL("SCHEMA public")
-            for grant in (
-                "USAGE ON {}",
-                "SELECT ON ALL TABLES IN {}",
-                "EXECUTE ON ALL FUNCTIONS IN {}",
-            ):
-                connection.execute(sql.SQL("GRANT " + grant + " TO {}").format(schema, role))
-            connection.execute(
-                sql.SQL(
-                    "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO {}"
-                ).format(role)
-            )
-    except psycopg.errors.InsufficientPrivilege:
-        return [
-            f"the role {settings.dashboard_role} could not be set up: our role may not; as a "
-            f"superuser run CREATE ROLE {settings.dashboard_role} LOGIN PASSWORD '…'; and "
-            f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {settings.dashboard_role};"
-        ]
-    return done

@@ -45,17 +45,18 @@ METRICS: Mapping[str, Metric] = {
     "aiwf_label_values_folded": _self("gauge", "Values of a label beyond its cap, counted under `other`.", "label"),
     # What the sources tell.
     "aiwf_source_omissions_total": Metric("counter", "What a source held and could not be taken over, by reason.", ("source", "reason")),
-    "aiwf_executions_total": Metric("counter", "Executions that ended, by final status.", ("source", "workflow", "status")),
+    "aiwf_executions_total": Metric("counter", "Executions that ended, by final status; one whose engine changes it later counts again.", ("source", "workflow", "status")),
     "aiwf_execution_duration_seconds": Metric("histogram", "From start to end of an execution, waits included.", ("source", "workflow"), _EXECUTION_SECONDS),
     "aiwf_executions_running": Metric("gauge", "Executions that have not ended, by status.", ("source", "workflow", "status")),
     "aiwf_last_execution_timestamp_seconds": Metric("gauge", "When an execution last ended with this status.", ("source", "workflow", "status")),
     "aiwf_execution_errors_total": Metric("counter", "Failed executions by type of error.", ("source", "workflow", "error_type")),
-    "aiwf_items_total": Metric("counter", "Items of batches by result.", ("source", "workflow", "result")),
+    "aiwf_items_total": Metric("counter", "Items of batches by result, where it is known.", ("source", "workflow", "result")),
     "aiwf_workflow_active": Metric("gauge", "Whether the engine starts the workflow by itself.", ("source", "workflow")),
     "aiwf_expected_interval_seconds": Metric("gauge", "Longest usual silence between runs of an active workflow, over four weeks.", ("source", "workflow")),
     "aiwf_llm_calls_total": Metric("counter", "Calls of language models.", ("source", "workflow", "provider", "model", "status")),
-    "aiwf_llm_tokens_total": Metric("counter", "Tokens as the engine recorded them; unknown ones are not in here.", ("source", "workflow", "provider", "model", "direction")),
-    "aiwf_llm_cost_usd_total": Metric("counter", "Cost of calls at list price; unpriced calls are not in here.", ("source", "workflow", "provider", "model")),
+    "aiwf_llm_tokens_total": Metric("counter", "Tokens as the engine recorded them, estimates included; unknown ones are not in here.", ("source", "workflow", "provider", "model", "direction")),
+    "aiwf_llm_cost_usd_total": Metric("counter", "Cost of calls at list price, of estimated tokens too; unpriced calls are not in here.", ("source", "workflow", "provider", "model")),
+    "aiwf_llm_estimated_calls_total": Metric("counter", "Calls whose tokens, and so whose cost, are an estimate.", ("source", "provider", "model")),
     "aiwf_llm_unpriced_calls_total": Metric("counter", "Successful calls whose cost is unknown.", ("source", "provider", "model")),
     "aiwf_llm_call_duration_seconds": Metric("histogram", "From request to the end of the answer.", ("source", "provider", "model"), _CALL_SECONDS),
     "aiwf_llm_time_to_first_token_seconds": Metric("histogram", "From request to the first token.", ("source", "provider", "model"), _FIRST_TOKEN_SECONDS),
@@ -110,6 +111,8 @@ class Bookkeeper:
         """Count executions when they end, calls when they first appear, amounts as they grow."""
         moved = _Moved()
         for reason, count in omissions.items():
+            if not count:
+                continue
             moved.add(
                 "aiwf_source_omissions_total", self.labels(source=source, reason=reason), count
             )
@@ -126,7 +129,7 @@ class Bookkeeper:
         # Amounts never fall: a counter that does is taken for a restart.
         for result, added in (
             ("failed", change.items_failed_added),
-            ("success", change.items_total_added - change.items_failed_added),
+            ("success", change.items_succeeded_added),
         ):
             moved.add("aiwf_items_total", self.labels(**of_workflow, result=result), max(added, 0))
         unknown = change.unknown_steps_reason
@@ -169,6 +172,9 @@ class Bookkeeper:
             return
         moved.add("aiwf_llm_calls_total", self.labels(**of_call, status=change.status), 1)
         moved.add("aiwf_llm_unpriced_calls_total", self.labels(**of_model), int(change.is_unpriced))
+        moved.add(
+            "aiwf_llm_estimated_calls_total", self.labels(**of_model), int(change.is_estimated)
+        )
         if change.latency_seconds is not None:
             moved.observe(
                 "aiwf_llm_call_duration_seconds", self.labels(**of_model), change.latency_seconds

@@ -4,7 +4,6 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -67,11 +66,11 @@ LLM_CONTENT = Table("llm_content", "call_id")
 
 def stage(
     connection: psycopg.Connection[Row], table: Table, records: Sequence[Staged]
-) -> Mapping[str, datetime]:
+) -> Mapping[str, Any]:
     """Fill the table's temporary twin with what differs from what is stored.
 
     Of two records with one key the later counts. Returns the bounds of `created_at`, parameters
-    of every later statement.
+    of every later statement, and how many rows were `expired`.
     """
     connection.execute(table.statement("create_stage"))
     described = connection.execute(
@@ -89,17 +88,17 @@ def stage(
     return prune(connection, table)
 
 
-def prune(connection: psycopg.Connection[Row], table: Table) -> Mapping[str, datetime]:
+def prune(connection: psycopg.Connection[Row], table: Table) -> Mapping[str, Any]:
     """Drop from the twin what is expired or already stored as it is; return the time bounds."""
-    connection.execute(table.statement("drop_expired"))
+    expired = connection.execute(table.statement("drop_expired")).rowcount
     bounds = connection.execute(table.statement("bounds")).fetchone()
     assert bounds is not None  # noqa: S101  # an aggregate always gives a row
     connection.execute(table.statement("drop_unchanged"), bounds)
-    return bounds
+    return {**bounds, "expired": expired}
 
 
 def replace_stored(
-    connection: psycopg.Connection[Row], table: Table, bounds: Mapping[str, datetime]
+    connection: psycopg.Connection[Row], table: Table, bounds: Mapping[str, Any]
 ) -> None:
     """Put the staged rows in the place of those they differ from."""
     connection.execute(table.statement("delete_stored"), bounds)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from threading import Lock
 from typing import Any
 
 import psycopg
@@ -21,18 +22,18 @@ from exporter.interfaces import (
     Position,
     Present,
 )
+from exporter.postgres import CONNECT, first_line
 from exporter.sinks.merge import Merge
 from exporter.sql_files import named_statements
 
 _EXECUTIONS = named_statements("exporter.sinks.sql", "executions.sql")
 _STATE = named_statements("exporter.sinks.sql", "state.sql")
 
+# What says of rows that they cannot be stored, now or later.
+_REFUSALS = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
+_CONNECTIONS_BESIDE_LEASES = 4
 Row = dict[str, Any]
 Connection = psycopg.Connection[Row]
-
-
-def _first_line(error: psycopg.Error) -> str:
-    return str(error).partition("\n")[0]
 
 
 @contextmanager
@@ -41,25 +42,28 @@ def _translated() -> Iterator[None]:
         yield
     except PoolTimeout:
         raise SinkError("our database gives no connection") from None
-    except (psycopg.DataError, psycopg.errors.ProgramLimitExceeded) as error:
-        raise RefusedRowsError(f"{type(error).__name__}: {_first_line(error)}") from None
+    except _REFUSALS as error:
+        raise RefusedRowsError(f"{type(error).__name__}: {first_line(error)}") from None
     except psycopg.Error as error:
         # The first line names the problem; later ones may quote a row.
-        raise SinkError(f"{type(error).__name__}: {_first_line(error)}") from None
+        raise SinkError(f"{type(error).__name__}: {first_line(error)}") from None
 
 
 class TimescaleSink:
     """Our database, plain PostgreSQL or TimescaleDB."""
 
-    def __init__(self, url: str, *, connections: int = 4, timeout_seconds: float = 10) -> None:
+    def __init__(self, url: str, *, sources: int = 1, timeout_seconds: float = 10) -> None:
+        self._leasing = Lock()
+        self._leases: dict[str, Connection] = {}
+        self._in_use: set[str] = set()
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             url,
             min_size=1,
-            max_size=connections,
+            max_size=sources + _CONNECTIONS_BESIDE_LEASES,
             timeout=timeout_seconds,
             open=False,
             check=ConnectionPool.check_connection,
-            kwargs={"row_factory": dict_row, "application_name": "ai-workflow-exporter"},
+            kwargs={"row_factory": dict_row, **CONNECT},
             configure=_configure,
         )
 
@@ -68,16 +72,21 @@ class TimescaleSink:
         self._pool.open()
 
     def close(self) -> None:
-        """Give back every connection."""
+        """Give back every lease and connection."""
+        for source in list(self._leases):
+            self.release(source)
         self._pool.close()
 
     @contextmanager
     def session(self, source: str) -> Iterator["TimescaleSession | None"]:
-        """Hold the lease of a source, an advisory lock that dies with its connection."""
-        with _translated(), self._pool.connection() as connection:
-            leased = connection.execute(_STATE["try_lease"].encode(), {"source": source}).fetchone()
-            connection.commit()
-            if not (leased and leased["is_ours"]):
+        """Lend the source's leased connection; None while anybody else polls the source.
+
+        The lease is an advisory lock that its connection holds between polls, so that one
+        exporter owns a source until it ends: the counters it shows are then all of them.
+        """
+        with _translated():
+            connection = self._begin(source)
+            if connection is None:
                 yield None
                 return
             try:
@@ -85,8 +94,60 @@ class TimescaleSink:
             finally:
                 with suppress(psycopg.Error):
                     connection.rollback()
-                    connection.execute(_STATE["end_lease"].encode(), {"source": source})
-                    connection.commit()
+                with self._leasing:
+                    self._in_use.discard(source)
+
+    def _begin(self, source: str) -> Connection | None:
+        with self._leasing:
+            if source in self._in_use:  # a poll of the configuration before this one goes on
+                return None
+            self._in_use.add(source)
+        try:
+            connection = self._lease(source)
+        except BaseException:
+            connection = None
+            raise
+        finally:
+            if connection is None:
+                with self._leasing:
+                    self._in_use.discard(source)
+        return connection
+
+    def _lease(self, source: str) -> Connection | None:
+        held = self._leases.get(source)
+        if held is not None:
+            try:
+                ConnectionPool.check_connection(held)
+            except psycopg.OperationalError:
+                self._leases.pop(source)
+                self._pool.putconn(held)
+            else:
+                return held
+        connection = self._pool.getconn()
+        try:
+            leased = connection.execute(_STATE["try_lease"].encode(), {"source": source}).fetchone()
+            connection.commit()
+        except BaseException:
+            self._pool.putconn(connection)
+            raise
+        if not (leased and leased["is_ours"]):
+            self._pool.putconn(connection)
+            return None
+        self._leases[source] = connection
+        return connection
+
+    def release(self, source: str) -> None:
+        """Give the lease of a source back, so that another exporter may poll it."""
+        held = self._leases.pop(source, None)
+        if held is not None:
+            with suppress(psycopg.Error):
+                held.execute(_STATE["end_lease"].encode(), {"source": source})
+                held.commit()
+            self._pool.putconn(held)
+
+    def make_room(self, sources: int) -> None:
+        """Let the pool hold a leased connection for each source, and some beside."""
+        self._pool.resize(1, sources + _CONNECTIONS_BESIDE_LEASES)
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
@@ -137,7 +198,10 @@ def _counters(rows: Sequence[Row]) -> list[Counter]:
 
 
 def _configure(connection: Connection) -> None:
-    connection.execute("SET timezone = 'UTC'; SET jit = off; SET lock_timeout = '30s'")
+    connection.execute(
+        "SET timezone = 'UTC'; SET jit = off;"
+        "SET lock_timeout = '30s'; SET statement_timeout = '5min'"
+    )
     connection.commit()
 
 
@@ -197,8 +261,10 @@ class TimescaleSession:
                 raise SinkError(
                     f"another writer moved the cursor of {self._source}; nothing was written"
                 )
-            changes = Merge(self._connection, self._source).apply(batch.records)
-            increments = accountant.increments(self._source, changes, batch.omissions)
+            merge = Merge(self._connection, self._source)
+            changes = merge.apply(batch.records)
+            omissions = {**batch.omissions, "expired": merge.expired_executions}
+            increments = accountant.increments(self._source, changes, omissions)
             self._count(increments)
         return (
             Position(cursor=batch.cursor, **moved[0], open_executions=position.open_executions),

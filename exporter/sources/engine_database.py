@@ -14,13 +14,14 @@ import psycopg
 from psycopg.rows import dict_row
 
 from exporter.errors import SourceError, TransientError
+from exporter.postgres import CONNECT, deadline, first_line
 
 Row = dict[str, Any]
 Parameters = Mapping[str, object]
 
 STATEMENT_TIMEOUT_SECONDS = 10
 _LOCK_TIMEOUT_MILLISECONDS = 500
-_CONNECT_TIMEOUT_SECONDS = 5
+_SQLITE_BUSY_SECONDS = 5
 
 
 class EngineDatabase(Protocol):
@@ -105,7 +106,8 @@ class PostgresEngine:
         """Run one statement in its own short transaction."""
         try:
             connection = self._connected()
-            return connection.execute(statement.encode(), parameters).fetchall()
+            with deadline(connection, STATEMENT_TIMEOUT_SECONDS + 5):
+                return connection.execute(statement.encode(), parameters).fetchall()
         except psycopg.Error as error:
             if not isinstance(
                 error, psycopg.errors.QueryCanceled | psycopg.errors.LockNotAvailable
@@ -120,10 +122,9 @@ class PostgresEngine:
             self._connection = psycopg.connect(
                 self._url,
                 autocommit=True,
-                connect_timeout=_CONNECT_TIMEOUT_SECONDS,
-                application_name="ai-workflow-exporter",
                 prepare_threshold=None,  # a pooler between us may not know prepared statements
                 row_factory=dict_row,
+                **CONNECT,
             )
             self._connection.execute(
                 "SET default_transaction_read_only = on; SET timezone = 'UTC';"
@@ -142,7 +143,7 @@ class PostgresEngine:
 
 
 def _sorted_error(error: psycopg.Error) -> TransientError | SourceError:
-    message = str(error).partition("\n")[0]
+    message = first_line(error)
     match error:
         case psycopg.errors.UndefinedTable() | psycopg.errors.UndefinedColumn():
             return SourceError(f"not the schema we know: {message}", reason="schema")
@@ -222,7 +223,7 @@ class SqliteEngine:
             self._connection = sqlite3.connect(
                 f"{Path(self._path).absolute().as_uri()}?mode=ro",
                 uri=True,
-                timeout=_CONNECT_TIMEOUT_SECONDS,
+                timeout=_SQLITE_BUSY_SECONDS,
                 check_same_thread=False,  # polls of one source never overlap
                 isolation_level=None,
             )

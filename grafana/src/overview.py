@@ -98,6 +98,7 @@ WORKFLOWS = Line(
                 Column(name="LLM calls", unit=COUNT, width_px=85),
                 Column(name="Cost", unit=USD, width_px=85, unknown="unknown"),
                 Column(name="Unpriced", unit=COUNT, width_px=85, steps=ANY_IS_ORANGE),
+                Column(name="Estimated", unit=COUNT, width_px=90),
                 Column(name="Last success", unit=AGO, width_px=125, unknown="never"),
             ],
         )

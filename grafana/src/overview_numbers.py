@@ -81,8 +81,8 @@ LLM_NUMBERS = Line(
         stat(
             "Cost",
             width=4,
-            help="US dollars for the range's model calls whose price is known; calls beside it"
-            " under Unpriced calls cost something too.",
+            help="US dollars for the range's model calls whose price is known, estimated tokens"
+            " included; calls beside it under Unpriced calls cost something too.",
             unit=USD,
             target=sql_table(queries.COST_USD),
             no_value="unknown",
@@ -111,7 +111,7 @@ LLM_NUMBERS = Line(
             "Tokens",
             width=4,
             help="Input (cached included) and output tokens (reasoning included) of the range's"
-            " model calls, as far as known.",
+            " model calls, as far as known; where the engine only estimated them, its estimate.",
             unit=TOKENS,
             target=sql_table(queries.TOKENS),
             no_value="no calls",

@@ -71,7 +71,7 @@ SELECT workflow AS "Workflow", source AS "Source", runs AS "Runs", success_ratio
     failed AS "Failed", p95_seconds AS "P95", average_seconds AS "Average",
     items_failed AS "Items failed", llm_calls AS "LLM calls",
     CASE WHEN cost_usd > 0 OR unpriced_calls = 0 THEN cost_usd END AS "Cost",
-    unpriced_calls AS "Unpriced", last_success_at AS "Last success"
+    unpriced_calls AS "Unpriced", estimated_calls AS "Estimated", last_success_at AS "Last success"
 FROM v_workflow_summary($__timeFrom(), $__timeTo()) WHERE :selected
 ORDER BY failed DESC, runs DESC, workflow LIMIT 500""")
 

@@ -26,7 +26,7 @@ OPEN = ("waiting", "running")
 # n8n stores a timeout as a cancellation; we tell them apart, the key does not.
 AS_N8N = "CASE status WHEN 'timeout' THEN 'canceled' ELSE status END"
 # n8n gives waiting executions a stop time, the moment the wait began; the key counts it as an end.
-STOPPED_AT = "coalesce(e.finished_at, (e.attributes ->> 'waiting_since')::timestamptz)"
+STOPPED_AT = "coalesce(e.finished_at, (e.attributes #>> '{n8n,waiting_since}')::timestamptz)"
 
 
 @pytest.fixture(scope="module", params=["plain", "timescale"])

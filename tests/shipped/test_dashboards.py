@@ -35,6 +35,7 @@ NAMES_NOT_SHOWN = {
     "aiwf_execution_duration_seconds": "durations on the page come from the database, exactly",
     "aiwf_execution_errors_total": "the failures on the page come from the database",
     "aiwf_items_total": "items on the page come from the database",
+    "aiwf_llm_estimated_calls_total": "the table's column Estimated comes from the database",
     "aiwf_llm_calls_total": "model calls on the page come from the database",
     "aiwf_llm_tokens_total": "tokens on the page come from the database",
     "aiwf_llm_cost_usd_total": "cost on the page comes from the database",

@@ -38,6 +38,7 @@ CREATE TABLE executions (
     attributes jsonb NOT NULL DEFAULT '{}',
     items_total bigint,
     items_failed bigint,
+    engine_url text,                  -- where to look at it in its engine
     engine_state text,                -- the engine's mark of this state; another mark is read again
     unknown_steps_reason text,        -- why steps and calls are unknown; NULL: they are known
     PRIMARY KEY (source, execution_id, created_at)

@@ -15,21 +15,28 @@ RETURN CASE
 END;
 
 -- How a time range is read exactly: whole hours from the rollup ('hours'), the edges from raw
--- rows ('raw'); each part is [from_at, until_at). Before the retention mark there are only hours.
+-- rows ('raw'); each part is [from_at, until_at). Before the retention mark there are no rows, so
+-- an edge there grows to its full hour.
 CREATE FUNCTION split_range(raw_table text, range_start timestamptz, range_end timestamptz)
 RETURNS TABLE (part text, from_at timestamptz, until_at timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    WITH rounded AS (
+    WITH kept AS (
+        SELECT coalesce(max(m.oldest_kept_at), '-infinity') AS since
+        FROM retention_marks m WHERE m.table_name = raw_table
+    ), rounded AS (
         SELECT
             date_bin('1 hour', CASE
-                WHEN range_start < (
-                    SELECT max(m.oldest_kept_at) FROM retention_marks m WHERE m.table_name = raw_table
-                ) THEN range_start
+                WHEN range_start < since THEN range_start
                 ELSE range_start + interval '1 hour - 1 microsecond'
             END, timestamptz '2000-01-01 00:00:00+00') AS first_hour,
-            date_bin('1 hour', range_end, timestamptz '2000-01-01 00:00:00+00') AS last_hour,
+            date_bin('1 hour', CASE
+                WHEN range_end < since THEN range_end + interval '1 hour'
+                ELSE range_end
+            END, timestamptz '2000-01-01 00:00:00+00') AS last_hour,
             range_end + interval '1 microsecond' AS range_until
+        FROM kept
+        WHERE range_start <= range_end
     )
     SELECT 'hours', first_hour, last_hour FROM rounded WHERE first_hour < last_hour
     UNION ALL

@@ -103,7 +103,7 @@ RETURNS TABLE (
     source text, workflow_id text, workflow text, runs bigint, failed bigint,
     success_ratio double precision, average_seconds double precision, p95_seconds double precision,
     items_total bigint, items_failed bigint, llm_calls bigint, cost_usd numeric,
-    unpriced_calls bigint, last_success_at timestamptz
+    unpriced_calls bigint, estimated_calls bigint, last_success_at timestamptz
 )
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -131,7 +131,8 @@ BEGIN ATOMIC
         GROUP BY 1, 2
     ), llm AS (
         SELECT l.source, l.workflow_id, sum(l.calls)::bigint AS calls, sum(l.cost_usd) AS cost_usd,
-            sum(l.unpriced_calls)::bigint AS unpriced_calls
+            sum(l.unpriced_calls)::bigint AS unpriced_calls,
+            sum(l.estimated_calls)::bigint AS estimated_calls
         FROM v_llm_totals(range_start, range_end) l
         GROUP BY 1, 2
     )
@@ -141,6 +142,7 @@ BEGIN ATOMIC
         t.average_seconds::double precision, p.seconds,
         coalesce(t.items_total, 0), coalesce(t.items_failed, 0),
         coalesce(l.calls, 0), coalesce(l.cost_usd, 0), coalesce(l.unpriced_calls, 0),
+        coalesce(l.estimated_calls, 0),
         w.last_success_at
     FROM workflows w
     LEFT JOIN totals t ON t.source = w.source AND t.workflow_id = w.workflow_id
@@ -171,7 +173,7 @@ SELECT e.created_at, e.source, e.execution_id, w.workflow, e.workflow_version, e
         WHEN 'timeout' THEN 'The execution ran into its time limit'
         WHEN 'crashed' THEN 'The engine died while it ran; it left no message'
     END) AS error_message,
-    e.duration_seconds, e.customer, e.project, e.team, e.attributes ->> 'url' AS url
+    e.duration_seconds, e.customer, e.project, e.team, e.engine_url AS url
 FROM executions e
 JOIN workflows w ON w.source = e.source AND w.workflow_id = e.workflow_id
 WHERE e.status IN ('error', 'timeout', 'crashed');

@@ -2,20 +2,28 @@
 
 -- name: stage_gone
 INSERT INTO staged_executions
-SELECT * FROM executions
-WHERE source = %(source)s AND execution_id = ANY(%(gone)s)
-    AND status IN ('queued', 'running', 'waiting')
-    AND execution_id NOT IN (SELECT execution_id FROM staged_executions)
+SELECT t.*
+FROM executions t
+JOIN unnest(%(ids)s::text[], %(created)s::timestamptz[]) gone (execution_id, created_at)
+    ON t.execution_id = gone.execution_id AND t.created_at = gone.created_at
+WHERE t.source = %(source)s AND t.status IN ('queued', 'running', 'waiting')
+    AND NOT EXISTS (
+        SELECT FROM staged_executions s
+        WHERE s.execution_id = t.execution_id AND s.created_at = t.created_at
+    )
 
 -- name: close_gone
-UPDATE staged_executions
+UPDATE staged_executions s
 SET status = 'pruned', engine_state = NULL
-WHERE execution_id = ANY(%(gone)s) AND status IN ('queued', 'running', 'waiting')
+FROM unnest(%(ids)s::text[], %(created)s::timestamptz[]) gone (execution_id, created_at)
+WHERE s.execution_id = gone.execution_id AND s.created_at = gone.created_at
+    AND s.status IN ('queued', 'running', 'waiting')
 
 -- name: changes
 SELECT s.source, coalesce(w.workflow, s.workflow) AS workflow, s.status,
     t.status AS stored_status, s.created_at, s.finished_at, s.duration_seconds, s.error_type,
-    coalesce(s.items_total, 0) - coalesce(t.items_total, 0) AS items_total_added,
+    coalesce(s.items_total - s.items_failed, 0) - coalesce(t.items_total - t.items_failed, 0)
+        AS items_succeeded_added,
     coalesce(s.items_failed, 0) - coalesce(t.items_failed, 0) AS items_failed_added,
     s.unknown_steps_reason, t.unknown_steps_reason AS stored_unknown_steps_reason
 FROM staged_executions s
@@ -78,7 +86,7 @@ ON CONFLICT (source, workflow_id) DO UPDATE SET
 WHERE excluded.last_success_at > coalesce(w.last_success_at, '-infinity')
 
 -- name: open_executions
-SELECT execution_id, engine_state
+SELECT execution_id, created_at, engine_state
 FROM executions
 WHERE source = %(source)s AND status IN ('queued', 'running', 'waiting')
 

@@ -16,8 +16,11 @@ SELECT drop_chunks(%(table)s::regclass, older_than => %(before)s::timestamptz)
 
 -- name: delete_oldest_hour
 -- By time and not by row address: compressed chunks have no addresses.
-DELETE FROM {table}
-WHERE {column} < least(%(before)s, (SELECT min({column}) + interval '1 hour' FROM {table}))
+-- An open execution stays, however old: its end must find it, or the sums call it open for ever.
+DELETE FROM {table} t
+WHERE {column} < least(%(before)s, (
+    SELECT min({column}) + interval '1 hour' FROM {table} t WHERE {may_go}
+)) AND {may_go}
 
 -- name: compress
 SELECT compress_chunk(c, if_not_compressed => true)

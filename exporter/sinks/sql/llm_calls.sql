@@ -4,6 +4,7 @@
 SELECT s.source, coalesce(w.workflow, s.workflow) AS workflow, s.provider, s.model, s.status,
     t.call_id IS NULL AS is_new,
     s.status = 'success' AND s.cost_usd IS NULL AS is_unpriced,
+    s.tokens_estimated AS is_estimated,
     s.latency_seconds, s.time_to_first_token_seconds,
     coalesce(s.input_tokens, 0) - coalesce(t.input_tokens, 0) AS input_tokens_added,
     coalesce(s.output_tokens, 0) - coalesce(t.output_tokens, 0) AS output_tokens_added,

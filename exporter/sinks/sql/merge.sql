@@ -15,6 +15,7 @@ CREATE TEMP TABLE IF NOT EXISTS {stage} (LIKE {table}) ON COMMIT DELETE ROWS
 DELETE FROM {stage} s
 USING retention_marks m
 WHERE m.table_name = '{table}' AND s.{mark_column} < m.oldest_kept_at
+    AND NOT EXISTS (SELECT FROM {table} t WHERE {same_key}) -- kept, because it was still open
 
 -- name: bounds
 SELECT min(created_at) AS oldest, max(created_at) AS newest FROM {stage}

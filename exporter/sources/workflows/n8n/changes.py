@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from exporter.interfaces import OpenExecution
 from exporter.sources.engine_database import Row
-from exporter.sources.workflows.n8n.executions import engine_state
+from exporter.sources.workflows.n8n.executions import created_at_of, engine_state
 from exporter.sources.workflows.n8n.progress import Progress
 from exporter.sources.workflows.n8n.tables import N8nTables, time_of
 
@@ -35,7 +35,7 @@ class Candidates:
         seen = self.open_executions.get(row["id"])
         return (
             seen is None
-            or row["deletedAt"] is not None
+            or seen.created_at != created_at_of(row)
             or row["id"] in self.with_late_metadata
             or seen.engine_state != engine_state(row)
         )

@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 
 from exporter.errors import SourceError
-from exporter.records import Execution, ExecutionGone, ExecutionStatus, Json, Record, Workflow
+from exporter.records import Execution, ExecutionStatus, Json, Record, Workflow
 from exporter.sources.engine_database import Row
 from exporter.sources.workflows.n8n.flatted import UnreadableRunDataError
 from exporter.sources.workflows.n8n.llm_calls import llm_calls
@@ -33,6 +33,8 @@ _TEXT_KEYS = re.compile(r"(response|input)_")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-")
 
 
+OWN_ATTRIBUTES = "n8n"
+"""The attribute that holds what n8n itself says, apart from the users' custom data."""
 FETCH_BYTES = 8 * 1024 * 1024
 """Run data held in memory at once; an execution may be larger, then it is fetched alone."""
 
@@ -70,18 +72,14 @@ class ExecutionReader:
         if page:
             yield page
 
-    def records(
-        self, rows: Sequence[Row], open_ids: frozenset[str] = frozenset()
-    ) -> Iterator[Record]:
+    def records(self, rows: Sequence[Row]) -> Iterator[Record]:
         """Yield each row's execution, then its steps and calls."""
-        metadata = self._metadata([row["id"] for row in rows if not self._is_unsaved(row)])
+        metadata = self._metadata([row["id"] for row in rows if not self.is_unsaved(row)])
         for page in self.pages(rows, FETCH_BYTES):
             run_data = self._run_data(page)
             for row in page:
-                if self._is_unsaved(row):
-                    if str(row["id"]) in open_ids:
-                        yield ExecutionGone(source=self.source, execution_id=str(row["id"]))
-                    continue
+                if self.is_unsaved(row):
+                    continue  # one that was seen open is closed by what is left of the open set
                 execution = self._execution(row, metadata.get(row["id"], {}))
                 if execution is not None:
                     yield from self._with_run_data(
@@ -89,15 +87,16 @@ class ExecutionReader:
                     )
 
     @staticmethod
-    def _is_unsaved(row: Row) -> bool:
+    def is_unsaved(row: Row) -> bool:
+        """Whether it ended, and its engine was told to keep nothing of it."""
         # n8n told not to save: the row stays "running" and is marked deleted at its end.
         return row["deletedAt"] is not None and not _status(row).is_final
 
     def left_out(self, rows: Sequence[Row]) -> Counter[str]:
         """Count the rows that become no record, by reason."""
         return +Counter(
-            not_saved=sum(map(self._is_unsaved, rows)),
-            no_time=sum(_created_at(row) is None for row in rows),
+            not_saved=sum(map(self.is_unsaved, rows)),
+            no_time=sum(created_at_of(row) is None for row in rows),
         )
 
     @staticmethod
@@ -127,7 +126,7 @@ class ExecutionReader:
     def _execution(self, row: Row, metadata: Mapping[str, str]) -> Execution | None:
         status = _status(row)
         started_at, stopped_at = time_of(row["startedAt"]), time_of(row["stoppedAt"])
-        created_at = _created_at(row)
+        created_at = created_at_of(row)
         if created_at is None:
             return None
         workflow_id = str(row["workflowId"])
@@ -137,14 +136,15 @@ class ExecutionReader:
         }
         if status is ExecutionStatus.WAITING:
             wait_till = time_of(row["waitTill"])
-            attributes |= {
+            attributes[OWN_ATTRIBUTES] = {
                 "waiting_since": stopped_at.isoformat() if stopped_at else None,
                 "waiting_until": wait_till.isoformat() if wait_till else None,
             }
-        if self.public_url:
-            attributes["url"] = (
-                f"{self.public_url.rstrip('/')}/workflow/{workflow_id}/executions/{row['id']}"
-            )
+        engine_url = (
+            f"{self.public_url.rstrip('/')}/workflow/{workflow_id}/executions/{row['id']}"
+            if self.public_url
+            else None
+        )
         return Execution(
             source=self.source,
             execution_id=str(row["id"]),
@@ -164,6 +164,7 @@ class ExecutionReader:
             team=self._dimension("team", metadata),
             tags=workflow.tags if workflow else (),
             attributes=attributes,
+            engine_url=engine_url,
             engine_state=engine_state(row),
         )
 
@@ -189,7 +190,13 @@ class ExecutionReader:
         yield from records
 
 
-def _created_at(row: Row) -> datetime | None:
+def key_of(row: Row) -> tuple[str, datetime | None]:
+    """What an execution is known by: an id may come again after a restore from a backup."""
+    return str(row["id"]), created_at_of(row)
+
+
+def created_at_of(row: Row) -> datetime | None:
+    """When it was created; older versions of n8n know only when it started."""
     return time_of(row["createdAt"]) or time_of(row["startedAt"]) or time_of(row["stoppedAt"])
 
 
@@ -199,7 +206,11 @@ def _decoded(execution: Execution, row: Row) -> Iterator[Record]:
         execution = replace(execution, status=ExecutionStatus.TIMEOUT)
     items_total, items_failed = items(data)
     is_success = execution.status is ExecutionStatus.SUCCESS
-    trigger_node = data.trigger_node_type
+    attributes = dict(execution.attributes)
+    if data.trigger_node_type:
+        own = attributes.get(OWN_ATTRIBUTES)
+        own = own if isinstance(own, dict) else {}
+        attributes[OWN_ATTRIBUTES] = {**own, "trigger_node_type": data.trigger_node_type}
     yield replace(
         execution,
         workflow_version=execution.workflow_version or row["workflowVersionId"],
@@ -210,9 +221,7 @@ def _decoded(execution: Execution, row: Row) -> Iterator[Record]:
         items_total=items_total or None,
         # An execution that failed left some items untouched: how many, nobody knows.
         items_failed=items_failed if is_success and items_total else None,
-        attributes={**execution.attributes, "trigger_node_type": trigger_node}
-        if trigger_node
-        else execution.attributes,
+        attributes=attributes,
     )
     yield from steps(data, execution)
     yield from llm_calls(data, execution)

@@ -9,12 +9,13 @@ from pydantic import Field, model_validator
 
 from exporter.interfaces import Batch, Position
 from exporter.records import ExecutionGone, Workflow
-from exporter.settings import HttpUrl, Secret, SourceSettings, Strict
+from exporter.settings import HttpUrl, Identifier, Secret, SourceSettings, Strict
 from exporter.sources.engine_database import EngineDatabase, PostgresEngine, SqliteEngine
 from exporter.sources.workflows.n8n.changes import find_candidates
 from exporter.sources.workflows.n8n.executions import (
     ExecutionReader,
     engine_state,
+    key_of,
     newest_time,
 )
 from exporter.sources.workflows.n8n.progress import Progress
@@ -48,9 +49,9 @@ class N8nSettings(SourceSettings):
     """PostgreSQL of n8n; a role that may only SELECT is enough."""
     sqlite: str | None = None
     """Path of n8n's database.sqlite, instead of `url`."""
-    schema_name: Annotated[str, Field(alias="schema")] = "public"
+    schema_name: Annotated[Identifier, Field(alias="schema")] = "public"
     """n8n's DB_POSTGRESDB_SCHEMA."""
-    table_prefix: str = ""
+    table_prefix: Identifier = ""
     """n8n's DB_TABLE_PREFIX."""
     dimensions: Dimensions = Dimensions()
     public_url: HttpUrl | None = None
@@ -69,9 +70,10 @@ class N8nSettings(SourceSettings):
 
 @dataclass
 class _Done:
-    """What one poll has read: rows by id and state, rows of metadata by id."""
+    """What one poll has read: ids and states, keys of what is there, ids of metadata."""
 
     states: dict[int, str] = field(default_factory=dict)
+    keys: set[tuple[str, datetime | None]] = field(default_factory=set)
     metadata_ids: set[int] = field(default_factory=set)
 
 
@@ -144,6 +146,7 @@ class N8nSource:
                 records = list(reader.records(page))
                 progress.ids.advance((row["id"] for row in page), clock)
                 done.states |= {row["id"]: engine_state(row) for row in page}
+                done.keys |= {key_of(row) for row in page if not reader.is_unsaved(row)}
                 yield Batch(
                     records=records,
                     cursor=progress.cursor(),
@@ -174,16 +177,16 @@ class N8nSource:
             clock=clock,
             limit=limit,
         )
-        open_ids = frozenset(seen.execution_id for seen in position.open_executions)
         wanted = candidates.wanted(done.states)
         reader = self._reader(tables, done)
         for start in range(0, len(wanted), limit):
             rows = tables.by_ids("by_ids", wanted[start : start + limit])
             done.states |= {row["id"]: engine_state(row) for row in rows}
+            done.keys |= {key_of(row) for row in rows if not reader.is_unsaved(row)}
             changed = [row for row in rows if candidates.is_changed(row)]
             for page in reader.pages(changed, BATCH_BYTES):
                 yield Batch(
-                    records=list(reader.records(page, open_ids)),
+                    records=list(reader.records(page)),
                     cursor=cursor,
                     newest_at=newest_time(page),
                 )
@@ -192,10 +195,13 @@ class N8nSource:
         progress.settled = {
             key: done.states.get(key, state) for key, state in candidates.stopped.items()
         }
-        gone = set(candidates.open_executions) - set(done.states)
         yield Batch(
             records=[
-                ExecutionGone(source=self.name, execution_id=str(key)) for key in sorted(gone)
+                ExecutionGone(
+                    source=self.name, execution_id=seen.execution_id, created_at=seen.created_at
+                )
+                for seen in position.open_executions
+                if (seen.execution_id, seen.created_at) not in done.keys
             ],
             cursor=progress.cursor(),
             caught_up=True,
