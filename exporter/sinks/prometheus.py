@@ -100,6 +100,7 @@ class Bookkeeper:
 
     def __init__(self, caps: LabelCaps) -> None:
         self._caps = caps
+        self._born: set[tuple[str, Labels]] = set()  # series that exist: a 0 says nothing new
 
     def labels(self, **values: str) -> Labels:
         """Order labels and fit them into their caps."""
@@ -109,7 +110,7 @@ class Bookkeeper:
         self, source: str, changes: Sequence[Change], omissions: Mapping[str, int]
     ) -> Sequence[Increment]:
         """Count executions when they end, calls when they first appear, amounts as they grow."""
-        moved = _Moved()
+        moved = _Moved(self._born)
         for reason, count in omissions.items():
             if not count:
                 continue
@@ -198,7 +199,8 @@ class Bookkeeper:
 class _Moved:
     """Adds up the movements of one batch."""
 
-    def __init__(self) -> None:
+    def __init__(self, born: set[tuple[str, Labels]]) -> None:
+        self._born = born
         self._added: dict[tuple[str, Labels], float] = defaultdict(float)
         self._highest: dict[tuple[str, Labels], float] = {}
 
@@ -219,7 +221,9 @@ class _Moved:
         added = [
             Increment(metric=metric, labels=labels, amount=amount)
             for (metric, labels), amount in self._added.items()
+            if amount or (metric, labels) not in self._born
         ]
+        self._born |= self._added.keys()
         return added + [
             Increment(metric=metric, labels=labels, amount=value, keep_max=True)
             for (metric, labels), value in self._highest.items()

@@ -275,11 +275,12 @@ class TimescaleSession:
         for statement, keep_max in (("add_to_counters", False), ("raise_counters", True)):
             moved = [increment for increment in increments if increment.keep_max is keep_max]
             if moved:
-                self._connection.execute(
-                    _STATE[statement].encode(),
+                rows = [
                     {
-                        "metrics": [increment.metric for increment in moved],
-                        "labels": [Jsonb(dict(increment.labels)) for increment in moved],
-                        "amounts": [increment.amount for increment in moved],
-                    },
-                )
+                        "metric": increment.metric,
+                        "labels": dict(increment.labels),
+                        "amount": increment.amount,
+                    }
+                    for increment in moved
+                ]
+                self._connection.execute(_STATE[statement].encode(), {"moved": Jsonb(rows)})

@@ -25,14 +25,16 @@ RETURNING generation, caught_up, newest_at
 -- name: add_to_counters
 -- In one order for every writer: two that meet in a series wait, and never for each other.
 INSERT INTO counters AS c (metric, labels, value)
-SELECT * FROM unnest(%(metrics)s::text[], %(labels)s::jsonb[], %(amounts)s::float8[]) m (metric, labels, amount)
+SELECT metric, labels, amount
+FROM jsonb_to_recordset(%(moved)s) m (metric text, labels jsonb, amount float8)
 ORDER BY metric, labels
 ON CONFLICT (metric, labels) DO UPDATE SET value = c.value + excluded.value
 WHERE excluded.value <> 0
 
 -- name: raise_counters
 INSERT INTO counters AS c (metric, labels, value)
-SELECT * FROM unnest(%(metrics)s::text[], %(labels)s::jsonb[], %(amounts)s::float8[]) m (metric, labels, amount)
+SELECT metric, labels, amount
+FROM jsonb_to_recordset(%(moved)s) m (metric text, labels jsonb, amount float8)
 ORDER BY metric, labels
 ON CONFLICT (metric, labels) DO UPDATE SET value = excluded.value
 WHERE excluded.value > c.value

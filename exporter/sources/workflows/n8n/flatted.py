@@ -42,9 +42,14 @@ class FlattedDocument:
     def __init__(self, text: str) -> None:
         try:
             self._elements = _ARRAY.decode(text)
-        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            raise UnreadableRunDataError(str(error)) from None
-        self._decoded: dict[int, Json] = {}
+            self._decoded: dict[int, Json] = {}
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            # A text that JavaScript cut within a character needs the slower decoder, at once.
+            elements = decode_json(text.encode(errors="surrogatepass"))
+            if not isinstance(elements, list):
+                raise UnreadableRunDataError("it is no array") from None
+            self._elements = [msgspec.Raw()] * len(elements)
+            self._decoded = dict(enumerate(elements))
 
     @property
     def root(self) -> dict[str, Json]:
