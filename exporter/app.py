@@ -67,6 +67,8 @@ class App:
         )
         self._schedule = Schedule(_THREADS)
         self.pollers: list[Poller] = self._build_pollers(self.settings)
+        # Before the database answers: a source that is not read must be seen not to be read.
+        self._register_sources({})
         self._told_reload(datetime.now(UTC))
 
     def _build_pollers(self, built_from: Settings) -> list[Poller]:

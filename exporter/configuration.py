@@ -60,6 +60,10 @@ def load(path: Path | None, kinds: Kinds, environ: Mapping[str, str] = os.enviro
         mark = error.problem_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise ConfigurationError(f"{path}{where}: not valid YAML: {error.problem}") from error
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{path}: holds a date or number that cannot be: {error}"
+        ) from error
     except yaml.YAMLError as error:
         reason = str(error).partition("\n")[0]
         raise ConfigurationError(f"{path}: not valid YAML: {reason}") from error
@@ -232,6 +236,7 @@ def json_schema(kinds: Kinds) -> dict[str, Any]:
         branch["properties"]["kind"] = {"const": kind}
         branch["required"] = sorted({*branch.get("required", ()), "kind"})
         branches.append(branch)
+    schema["required"] = [name for name in schema["required"] if name != "database"]
     schema["properties"]["sources"]["items"] = {"oneOf": branches}
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     return schema

@@ -23,8 +23,11 @@ def _is_card_number(digits: str) -> bool:
     return (sum(numbers[-1::-2]) + sum(doubled)) % 10 == 0
 
 
+_LONGEST_MESSAGE = 2000
+
+
 class ContentPolicy:
-    """Applies the content settings to a call."""
+    """Applies the content settings to what people and models wrote."""
 
     def __init__(self, settings: ContentSettings) -> None:
         self._settings = settings
@@ -35,10 +38,20 @@ class ContentPolicy:
             return call
         return replace(call, prompt=self._kept(call.prompt), response=self._kept(call.response))
 
+    def message(self, text: str | None) -> str | None:
+        """Return an error message as it may be kept: redacted and cut, whatever is captured."""
+        return None if text is None else _cut(self._redacted(text), _LONGEST_MESSAGE)
+
     def _kept(self, text: str | None) -> str | None:
         if text is None or self._settings.capture == "off":
             return None
         # Redact before truncating: a secret cut in half is no longer recognised.
+        text = self._redacted(text)
+        return (
+            _cut(text, self._settings.max_chars) if self._settings.capture == "truncated" else text
+        )
+
+    def _redacted(self, text: str) -> str:
         for name in self._settings.redact:
             pattern = _REDACTIONS[name]
             if name == "card":
@@ -47,7 +60,8 @@ class ContentPolicy:
                 )
             else:
                 text = pattern.sub(f"[{name}]", text)
-        limit = self._settings.max_chars
-        if self._settings.capture == "truncated" and len(text) > limit:
-            return f"{text[:limit]}… [{len(text) - limit} more characters]"
         return text
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}… [{len(text) - limit} more characters]"

@@ -126,4 +126,5 @@ def configure(level: str = "INFO") -> None:
     root.setLevel(level)
     # That a poll takes longer than its interval is no news: it says so itself when it ends.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # a poll says it, once
     logging.getLogger("uvicorn").setLevel(logging.WARNING)

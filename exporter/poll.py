@@ -24,7 +24,7 @@ from exporter.interfaces import (
 )
 from exporter.log import redact
 from exporter.pricing import Pricing
-from exporter.records import LlmCall, Record, Workflow
+from exporter.records import Execution, LlmCall, Record, Step, Workflow
 
 log = logging.getLogger(__name__)
 
@@ -168,9 +168,14 @@ class Poller:
         return written
 
     def _prepared(self, record: Record) -> Record:
-        if isinstance(record, LlmCall):
-            return self._content.applied(self._pricing.priced(record))
-        return record
+        match record:
+            case LlmCall():
+                return self._content.applied(self._pricing.priced(record))
+            case Execution() | Step() if record.error_message:
+                message = self._content.message(record.error_message)
+                return replace(record, error_message=message)
+            case _:
+                return record
 
     def _tell(self, result: PollResult, tally: "_Tally") -> None:
         self.last_result = result

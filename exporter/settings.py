@@ -12,6 +12,7 @@ from urllib.parse import unquote
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -76,6 +77,12 @@ def _secret(value: object, info: ValidationInfo) -> object:
                 "a secret is not written here; write {env: NAME} or {file: /path/to/secret}"
             )
     return SecretStr(found)
+
+
+def _at_least_a_second(value: timedelta) -> timedelta:
+    if value < timedelta(seconds=1):
+        raise ValueError("a source is not asked more often than every 1s")
+    return value
 
 
 def _written_duration(value: timedelta) -> str:
@@ -169,6 +176,7 @@ class ContentSettings(Strict):
         Literal["full", "truncated", "off"],
         # YAML reads a bare `off` as false.
         BeforeValidator(lambda value: "off" if value is False else value),
+        WithJsonSchema({"enum": ["full", "truncated", "off", False]}),
     ] = "truncated"
     max_chars: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = 8000
     redact: tuple[Literal["email", "api_key", "card"], ...] = ("api_key",)
@@ -219,7 +227,7 @@ class SourceSettings(Strict):
         str, _written(r"[a-z0-9][a-z0-9_-]{0,62}", "a name of a-z, 0-9, - and _, at most 63 long")
     ]
     kind: str
-    every: Duration = timedelta(seconds=30)
+    every: Annotated[Duration, AfterValidator(_at_least_a_second)] = timedelta(seconds=30)
 
 
 class Settings(Strict):

@@ -9,6 +9,7 @@ from psycopg import sql
 from exporter.settings import DatabaseSettings
 
 Connection = psycopg.Connection[dict[str, Any]]
+_ATTEMPTS = 5
 _SETTINGS = {"default_transaction_read_only": "on", "statement_timeout": "15s", "jit": "off"}
 
 
@@ -60,13 +61,20 @@ def set_up_dashboard_role(
 
 
 def _allowed(connection: Connection, *statements: sql.Composed) -> bool:
-    try:
-        with connection.transaction():
-            for statement in statements:
-                connection.execute(statement)
-    except psycopg.errors.InsufficientPrivilege:
-        return False
-    return True
+    for attempt in range(_ATTEMPTS):
+        try:
+            with connection.transaction():
+                for statement in statements:
+                    connection.execute(statement)
+        except psycopg.errors.InsufficientPrivilege:
+            return False
+        except psycopg.errors.InternalError_:
+            # Roles belong to the whole server: somebody changed this one at the same moment.
+            if attempt + 1 == _ATTEMPTS:
+                raise
+        else:
+            return True
+    return False
 
 
 def _remedy(statement: str) -> str:

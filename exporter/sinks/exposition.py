@@ -122,7 +122,9 @@ class Exposition:
             for series in self._bookkeeper.known_series(source, present.workflows):
                 self._ensure(series, state)
             gauges: dict[Series, float] = defaultdict(float)
-            for workflow, active in present.workflows.items():
+            waited_for = {workflow for workflow, _ in present.open_executions}
+            for workflow in sorted({*present.workflows, *waited_for}):
+                active = present.workflows.get(workflow, False)
                 labels = self._bookkeeper.labels(source=source, workflow=workflow)
                 series = ("aiwf_workflow_active", labels)
                 gauges[series] = max(active, gauges[series])

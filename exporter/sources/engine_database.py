@@ -221,7 +221,7 @@ class SqliteEngine:
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
             self._connection = sqlite3.connect(
-                f"{Path(self._path).absolute().as_uri()}?mode=ro",
+                f"{Path(self._path).expanduser().absolute().as_uri()}?mode=ro",
                 uri=True,
                 timeout=_SQLITE_BUSY_SECONDS,
                 check_same_thread=False,  # polls of one source never overlap

@@ -113,10 +113,15 @@ WHERE source = %(source)s AND active AND workflow_id <> ALL(%(listed)s)
 
 -- name: workflows
 -- One that was deleted and imported again stands here twice under its name.
-SELECT workflow, bool_or(coalesce(active, false)) AS active
-FROM workflows
-WHERE source = %(source)s
-GROUP BY workflow
+-- What is switched off and has not run for a month needs no series.
+SELECT w.workflow, bool_or(coalesce(w.active, false)) AS active
+FROM workflows w
+WHERE w.source = %(source)s AND (w.active OR EXISTS (
+    SELECT FROM executions_hourly h
+    WHERE h.source = w.source AND h.workflow_id = w.workflow_id
+        AND h.bucket_start > now() - interval '30 days'
+))
+GROUP BY w.workflow
 
 -- name: rhythms
 SELECT source, workflow, expected_interval_seconds FROM v_workflow_rhythms

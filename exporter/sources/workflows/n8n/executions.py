@@ -113,8 +113,12 @@ class ExecutionReader:
         return found
 
     def _data_sizes(self, rows: Sequence[Row]) -> dict[int, int]:
-        ids = [row["id"] for row in rows if self._has_run_data(row)]
-        return {row["executionId"]: row["bytes"] for row in self.tables.by_ids("data_sizes", ids)}
+        # n8n's own count includes the workflow's snapshot, which may hold pinned data.
+        counted = {row["id"]: row["jsonSizeBytes"] or 0 for row in rows if self._has_run_data(row)}
+        return {
+            row["executionId"]: max(row["bytes"], counted[row["executionId"]])
+            for row in self.tables.by_ids("data_sizes", list(counted))
+        }
 
     def _run_data(self, rows: Sequence[Row]) -> dict[int, Row | str]:
         """Return id → run data, or the reason why there is none."""

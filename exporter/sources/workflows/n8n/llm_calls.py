@@ -11,7 +11,7 @@ from exporter.sources.workflows.n8n import nodes
 from exporter.sources.workflows.n8n.run_data import NodeRun, RunData
 
 _CONNECTION = "ai_languageModel"
-_MOST_TOKENS = 1e12  # a count beyond is damage, not use
+_MOST_TOKENS = 1e9  # a count beyond is damage, not use
 
 
 def llm_calls(data: RunData, execution: Execution) -> Iterator[LlmCall]:

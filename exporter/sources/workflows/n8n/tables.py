@@ -19,7 +19,9 @@ _REQUIRED = (
     "workflowId",
     "waitTill",
 )
-_OPTIONAL = ("createdAt", "deletedAt", "storedAt", "workflowVersionId", "tracingContext")
+_OPTIONAL = (
+    "createdAt", "deletedAt", "storedAt", "workflowVersionId", "tracingContext", "jsonSizeBytes",
+)  # fmt: skip
 _WORKFLOW_REQUIRED = ("id", "name", "active")
 _WORKFLOW_OPTIONAL = ("versionId", "activeVersionId", "isArchived")
 _TABLES = (
