@@ -132,7 +132,7 @@ def _written(pattern: str, words: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-Identifier = Annotated[str, _written(r"[A-Za-z0-9_$-]*", "letters, digits, _, - or $")]
+Identifier = Annotated[str, _written(r"[^%\"\x00]*", "a name without % and quotes")]
 HttpUrl = Annotated[
     str,
     _written(

@@ -4,6 +4,7 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -123,6 +124,11 @@ def _finite(value: float | None) -> float | None:
     return value if value is None or math.isfinite(value) else None
 
 
+def _amount(value: Decimal | None) -> Decimal | None:
+    is_amount = value is not None and value.is_finite() and abs(value) < _LARGEST_COUNT
+    return value if is_amount else None
+
+
 def _json(value: Any) -> Any:
     match value:
         case str():
@@ -144,6 +150,7 @@ _CONVERTERS: Mapping[str, Callable[[Any], object]] = {
     "bigint": _count,
     "integer": _count,
     "double precision": _finite,
+    "numeric": _amount,
 }
 
 

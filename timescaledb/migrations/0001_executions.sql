@@ -49,6 +49,8 @@ CREATE INDEX executions_open ON executions (source)
 WHERE status IN ('queued', 'running', 'waiting');
 CREATE INDEX executions_failed ON executions (created_at DESC)
 WHERE status IN ('error', 'timeout', 'crashed');
+CREATE INDEX executions_failed_workflow ON executions (source, workflow_id, created_at DESC)
+WHERE status IN ('error', 'timeout', 'crashed');
 
 CREATE TABLE steps (
     source text NOT NULL,

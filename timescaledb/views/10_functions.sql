@@ -31,7 +31,7 @@ BEGIN ATOMIC
                 ELSE range_start + interval '1 hour - 1 microsecond'
             END, timestamptz '2000-01-01 00:00:00+00') AS first_hour,
             date_bin('1 hour', CASE
-                WHEN range_end < since THEN range_end + interval '1 hour'
+                WHEN range_end < since THEN range_end + interval '1 hour - 1 microsecond'
                 ELSE range_end
             END, timestamptz '2000-01-01 00:00:00+00') AS last_hour,
             range_end + interval '1 microsecond' AS range_until

@@ -114,7 +114,9 @@ class ExecutionReader:
 
     def _data_sizes(self, rows: Sequence[Row]) -> dict[int, int]:
         # n8n's own count includes the workflow's snapshot, which may hold pinned data.
-        counted = {row["id"]: row["jsonSizeBytes"] or 0 for row in rows if self._has_run_data(row)}
+        counted = {
+            row["id"]: int(row["jsonSizeBytes"] or 0) for row in rows if self._has_run_data(row)
+        }
         return {
             row["executionId"]: max(row["bytes"], counted[row["executionId"]])
             for row in self.tables.by_ids("data_sizes", list(counted))

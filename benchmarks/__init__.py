@@ -1,0 +1,1 @@
+"""How fast, and at whose cost; each module is a script."""
