@@ -139,7 +139,7 @@ class Poller:
             prepared = replace(batch, records=[self._prepared(record) for record in batch.records])
             position = self._write(session, position, prepared, now, tally)
             if self._retired:
-                return
+                raise TransientError("ended early, between two batches: a stop or a reload")
         self._display.present(self.source.name, session.present())
 
     def _write(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from threading import Lock
+from threading import Condition
 from typing import Any
 
 import psycopg
@@ -32,6 +32,7 @@ _STATE = named_statements("exporter.sinks.sql", "state.sql")
 # What says of rows that they cannot be stored, now or later.
 _REFUSALS = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
 _CONNECTIONS_BESIDE_LEASES = 4
+_HANDOVER_SECONDS = 30
 Row = dict[str, Any]
 Connection = psycopg.Connection[Row]
 
@@ -53,7 +54,7 @@ class TimescaleSink:
     """Our database, plain PostgreSQL or TimescaleDB."""
 
     def __init__(self, url: str, *, sources: int = 1, timeout_seconds: float = 10) -> None:
-        self._leasing = Lock()
+        self._leasing = Condition()
         self._leases: dict[str, Connection] = {}
         self._in_use: set[str] = set()
         self._pool: ConnectionPool[Connection] = ConnectionPool(
@@ -94,24 +95,27 @@ class TimescaleSink:
             finally:
                 with suppress(psycopg.Error):
                     connection.rollback()
-                with self._leasing:
-                    self._in_use.discard(source)
+                self._leave(source)
 
     def _begin(self, source: str) -> Connection | None:
         with self._leasing:
-            if source in self._in_use:  # a poll of the configuration before this one goes on
-                return None
+            # After a reload the poll of the configuration before may still write its last batch.
+            if not self._leasing.wait_for(lambda: source not in self._in_use, _HANDOVER_SECONDS):
+                raise SinkError("the poll of the configuration before this one has not ended")
             self._in_use.add(source)
         try:
             connection = self._lease(source)
         except BaseException:
-            connection = None
+            self._leave(source)
             raise
-        finally:
-            if connection is None:
-                with self._leasing:
-                    self._in_use.discard(source)
+        if connection is None:
+            self._leave(source)
         return connection
+
+    def _leave(self, source: str) -> None:
+        with self._leasing:
+            self._in_use.discard(source)
+            self._leasing.notify_all()
 
     def _lease(self, source: str) -> Connection | None:
         held = self._leases.get(source)

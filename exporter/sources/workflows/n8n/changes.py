@@ -1,6 +1,6 @@
 """Which executions to read again: n8n changes rows in place and keeps no log of it."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,6 +14,24 @@ STOPPED_OVERLAP = timedelta(minutes=5)
 """How far a transaction or a clock may lag behind n8n's database."""
 
 
+MANY_OPEN = 2000
+OLD_OPEN = timedelta(hours=1)
+OLD_OPEN_EVERY = timedelta(minutes=5)
+"""With very many open executions, old ones are looked at less often: dead workers leave
+thousands, and what does end among them is found by its stop time as well."""
+
+
+def due_open_executions(
+    open_executions: Sequence[OpenExecution], progress: Progress, clock: datetime
+) -> Sequence[OpenExecution]:
+    """Return the open executions to look at in this poll, and note when it is all of them."""
+    last = progress.open_checked_at
+    if len(open_executions) > MANY_OPEN and last is not None and clock - last < OLD_OPEN_EVERY:
+        return [seen for seen in open_executions if clock - seen.created_at < OLD_OPEN]
+    progress.open_checked_at = clock
+    return open_executions
+
+
 @dataclass(frozen=True, kw_only=True)
 class Candidates:
     """Executions to look at again, and why."""
@@ -21,6 +39,7 @@ class Candidates:
     open_executions: Mapping[int, OpenExecution]
     late_ids: frozenset[int]  # ids that were skipped: their transactions committed late
     stopped: Mapping[int, str]  # stopped since the last poll, or shortly before → state
+    recent: frozenset[int]  # of those, the ones that the next poll will ask for again
     changed: frozenset[int]  # of those, the ones that are not as they were read
     with_late_metadata: frozenset[int]  # n8n writes metadata apart, after the execution
 
@@ -54,11 +73,16 @@ def find_candidates(
 
     `metadata_ids` are rows that this poll has read with their executions.
     """
-    stopped = _recently_stopped(tables, progress.checked_at, limit)
+    rows = _recently_stopped(tables, progress.checked_at, limit)
+    stopped = {row["id"]: engine_state(row) for row in rows}
+    again_from = clock - STOPPED_OVERLAP
     return Candidates(
         open_executions=open_executions,
         late_ids=frozenset(progress.ids.missing),
         stopped=stopped,
+        recent=frozenset(
+            row["id"] for row in rows if (time_of(row["stoppedAt"]) or clock) >= again_from
+        ),
         changed=frozenset(
             key for key, state in stopped.items() if progress.settled.get(key) != state
         ),
@@ -66,18 +90,18 @@ def find_candidates(
     )
 
 
-def _recently_stopped(tables: N8nTables, checked_at: datetime | None, limit: int) -> dict[int, str]:
+def _recently_stopped(tables: N8nTables, checked_at: datetime | None, limit: int) -> list[Row]:
     if not tables.has_soft_delete or checked_at is None:
-        return {}
-    found: dict[int, str] = {}
+        return []
+    found: list[Row] = []
     since, since_id = checked_at - STOPPED_OVERLAP, -1
-    while rows := tables.read(
+    while page := tables.read(
         "stopped_since", {"since": since, "since_id": since_id, "limit": limit}
     ):
-        found |= {row["id"]: engine_state(row) for row in rows}
-        if len(rows) < limit:
+        found += page
+        if len(page) < limit:
             break
-        since, since_id = time_of(rows[-1]["stoppedAt"]) or since, rows[-1]["id"]
+        since, since_id = time_of(page[-1]["stoppedAt"]) or since, page[-1]["id"]
     return found
 
 

@@ -257,7 +257,7 @@ def _trace_id(context: object) -> str | None:
     return match[1] if match else None
 
 
-def newest_time(rows: Sequence[Row]) -> datetime | None:
-    """The newest time in the rows."""
+def newest_time(rows: Sequence[Row], clock: datetime) -> datetime | None:
+    """The newest time in the rows; one in the future would look fresh for ever."""
     times = [time_of(row["stoppedAt"]) or time_of(row["startedAt"]) for row in rows]
-    return max((at for at in times if at is not None), default=None)
+    return max((min(at, clock) for at in times if at is not None), default=None)

@@ -15,16 +15,18 @@ class Progress:
     ids: IdWatermark = field(default_factory=IdWatermark)
     metadata: IdWatermark = field(default_factory=IdWatermark)
     checked_at: datetime | None = None  # n8n's database clock at the last complete poll
+    open_checked_at: datetime | None = None  # the same, when all open executions were looked at
     settled: dict[int, str] = field(default_factory=dict)  # recently stopped → the state read
 
     @classmethod
     def restore(cls, cursor: Mapping[str, Json]) -> "Progress":
         """Read what `cursor` wrote."""
-        checked_at, settled = cursor.get("checked_at"), cursor.get("settled")
+        settled = cursor.get("settled")
         return cls(
             ids=IdWatermark.restore(cursor.get("ids")),
             metadata=IdWatermark.restore(cursor.get("metadata")),
-            checked_at=datetime.fromisoformat(checked_at) if isinstance(checked_at, str) else None,
+            checked_at=_time(cursor.get("checked_at")),
+            open_checked_at=_time(cursor.get("open_checked_at")),
             settled={int(key): str(state) for key, state in settled.items()}
             if isinstance(settled, dict)
             else {},
@@ -36,5 +38,10 @@ class Progress:
             "ids": self.ids.state(),
             "metadata": self.metadata.state(),
             "checked_at": self.checked_at.isoformat() if self.checked_at else None,
+            "open_checked_at": self.open_checked_at.isoformat() if self.open_checked_at else None,
             "settled": {str(key): state for key, state in self.settled.items()},
         }
+
+
+def _time(value: Json) -> datetime | None:
+    return datetime.fromisoformat(value) if isinstance(value, str) else None

@@ -11,7 +11,7 @@ from exporter.interfaces import Batch, Position
 from exporter.records import ExecutionGone, Workflow
 from exporter.settings import HttpUrl, Identifier, Secret, SourceSettings, Strict
 from exporter.sources.engine_database import EngineDatabase, PostgresEngine, SqliteEngine
-from exporter.sources.workflows.n8n.changes import find_candidates
+from exporter.sources.workflows.n8n.changes import due_open_executions, find_candidates
 from exporter.sources.workflows.n8n.executions import (
     ExecutionReader,
     engine_state,
@@ -150,7 +150,7 @@ class N8nSource:
                 yield Batch(
                     records=records,
                     cursor=progress.cursor(),
-                    newest_at=newest_time(page),
+                    newest_at=newest_time(page, clock),
                     omissions=reader.left_out(page),
                 )
             if len(rows) < limit:
@@ -169,10 +169,11 @@ class N8nSource:
         # us find it again.
         cursor = progress.cursor()
         limit = self._settings.page_rows
+        looked_at = due_open_executions(position.open_executions, progress, clock)
         candidates = find_candidates(
             tables,
             progress,
-            {int(seen.execution_id): seen for seen in position.open_executions},
+            {int(seen.execution_id): seen for seen in looked_at},
             metadata_ids=done.metadata_ids,
             clock=clock,
             limit=limit,
@@ -188,19 +189,19 @@ class N8nSource:
                 yield Batch(
                     records=list(reader.records(page)),
                     cursor=cursor,
-                    newest_at=newest_time(page),
+                    newest_at=newest_time(page, clock),
                 )
         progress.ids.arrived(done.states, clock)
         progress.checked_at = clock
         progress.settled = {
-            key: done.states.get(key, state) for key, state in candidates.stopped.items()
+            key: done.states.get(key, candidates.stopped[key]) for key in candidates.recent
         }
         yield Batch(
             records=[
                 ExecutionGone(
                     source=self.name, execution_id=seen.execution_id, created_at=seen.created_at
                 )
-                for seen in position.open_executions
+                for seen in looked_at
                 if (seen.execution_id, seen.created_at) not in done.keys
             ],
             cursor=progress.cursor(),
