@@ -54,6 +54,7 @@ def retain(connection: Connection, settings: RetentionSettings, now: datetime) -
 
 
 def _run(connection: Connection, statement: str, parameters: Mapping[str, object]) -> int:
+    connection.execute("SET LOCAL statement_timeout = 0")  # a chunk takes what it takes
     affected = connection.execute(_STATEMENTS[statement].encode(), parameters).rowcount
     connection.commit()
     return affected

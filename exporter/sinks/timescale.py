@@ -204,6 +204,9 @@ def _counters(rows: Sequence[Row]) -> list[Counter]:
 def _configure(connection: Connection) -> None:
     connection.execute(
         "SET timezone = 'UTC'; SET jit = off;"
+        # The server too must notice that we are gone, or our lease outlives us by hours.
+        "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5;"
+        "SET tcp_keepalives_count = 3; SET tcp_user_timeout = 20000;"
         "SET lock_timeout = '30s'; SET statement_timeout = '5min'"
     )
     connection.commit()

@@ -20,7 +20,10 @@ Row = dict[str, Any]
 Parameters = Mapping[str, object]
 
 STATEMENT_TIMEOUT_SECONDS = 10
-_LOCK_TIMEOUT_MILLISECONDS = 500
+_LIMITS = (
+    "SET LOCAL statement_timeout = '{seconds}s'; SET LOCAL lock_timeout = '500ms';"
+    "SET LOCAL idle_in_transaction_session_timeout = '5s'; SET LOCAL timezone = 'UTC'"
+)
 _SQLITE_BUSY_SECONDS = 5
 
 
@@ -94,10 +97,11 @@ class PostgresEngine:
         return _quoted(self._schema, self._prefix + name)
 
     def columns(self, name: str) -> frozenset[str]:
-        """Read the catalogue."""
+        """Read the catalogue; a column that we may not read is none."""
         rows = self.query(
             "SELECT attname FROM pg_attribute "
-            "WHERE attrelid = to_regclass(%(table)s) AND attnum > 0 AND NOT attisdropped",
+            "WHERE attrelid = to_regclass(%(table)s) AND attnum > 0 AND NOT attisdropped "
+            "AND has_column_privilege(attrelid, attnum, 'SELECT')",
             {"table": self.table(name)},
         )
         return frozenset(row["attname"] for row in rows)
@@ -106,7 +110,9 @@ class PostgresEngine:
         """Run one statement in its own short transaction."""
         try:
             connection = self._connected()
-            with deadline(connection, STATEMENT_TIMEOUT_SECONDS + 5):
+            # Settings of this transaction only: a pooler would hand a session's on to the engine.
+            with deadline(connection, STATEMENT_TIMEOUT_SECONDS + 5), connection.transaction():
+                connection.execute(_LIMITS.format(seconds=STATEMENT_TIMEOUT_SECONDS).encode())
                 return connection.execute(statement.encode(), parameters).fetchall()
         except psycopg.Error as error:
             if not isinstance(
@@ -121,17 +127,11 @@ class PostgresEngine:
         if self._connection is None or self._connection.closed:
             self._connection = psycopg.connect(
                 self._url,
-                autocommit=True,
                 prepare_threshold=None,  # a pooler between us may not know prepared statements
                 row_factory=dict_row,
                 **CONNECT,
             )
-            self._connection.execute(
-                "SET default_transaction_read_only = on; SET timezone = 'UTC';"
-                f"SET statement_timeout = {STATEMENT_TIMEOUT_SECONDS * 1000};"
-                f"SET lock_timeout = {_LOCK_TIMEOUT_MILLISECONDS};"
-                "SET idle_in_transaction_session_timeout = 5000".encode()
-            )
+            self._connection.read_only = True
         return self._connection
 
     def close(self) -> None:

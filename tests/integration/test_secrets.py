@@ -48,9 +48,27 @@ sources:
 """
 
 
-def with_password(url: str, password: str, *, user: str = "postgres", **parts: str) -> str:
-    """Return the URL with a password; the test server trusts everybody and does not look at it."""
+USERS = {DATABASE_PASSWORD: "aiwf_canary_database", N8N_PASSWORD: "aiwf_canary_n8n"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def roles_with_canaries(plain_server: str) -> None:
+    """Roles that may do all and whose passwords are the canaries, whatever the server's own are."""
+    with psycopg.connect(plain_server, autocommit=True) as admin:
+        for password, user in USERS.items():
+            found = admin.execute("SELECT FROM pg_roles WHERE rolname = %s", [user]).fetchone()
+            change = "ALTER" if found is not None else "CREATE"
+            admin.execute(
+                sql.SQL(change + " ROLE {} LOGIN SUPERUSER PASSWORD {}").format(
+                    sql.Identifier(user), sql.Literal(password)
+                )
+            )
+
+
+def with_password(url: str, password: str, *, user: str | None = None, **parts: str) -> str:
+    """Return the URL with a canary as its password."""
     split = urlsplit(url)
+    user = user or USERS.get(password, "postgres")
     place = parts.pop("place", split.netloc.rpartition("@")[2])
     encoded = quote(password, safe="")
     return urlunsplit(split._replace(netloc=f"{user}:{encoded}@{place}", **parts))
@@ -323,7 +341,9 @@ def test_a_role_that_may_not_set_the_dashboard_password_tells_no_secret(
     file = tmp_path / "config.yml"
     file.write_text(CONFIG)
     with psycopg.connect(plain_database_url, autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE ROLE {} LOGIN").format(name))
+        admin.execute(
+            sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(name, sql.Literal(DATABASE_PASSWORD))
+        )
         admin.execute(sql.SQL("GRANT CREATE ON SCHEMA public TO {}").format(name))
     url = with_password(plain_database_url, DATABASE_PASSWORD, user=role)
     app = App(file, environ(url, url))

@@ -135,7 +135,7 @@ def test_the_session_cannot_write(shared_n8n_url: str, statement: str) -> None:
 @pytest.mark.parametrize(
     ("setting", "value"),
     [
-        ("default_transaction_read_only", "on"),
+        ("transaction_read_only", "on"),
         ("statement_timeout", "10s"),
         ("lock_timeout", "500ms"),
         ("idle_in_transaction_session_timeout", "5s"),

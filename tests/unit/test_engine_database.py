@@ -16,11 +16,13 @@ from exporter.errors import SourceError, TransientError
 from exporter.sources import engine_database
 from exporter.sources.engine_database import PostgresEngine, SqliteEngine
 
+ROLE_PASSWORD = "a-canary"
+
 
 def as_role(url: str, role: str) -> str:
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{role}:a-canary@{host}"))
+    return urlunsplit(parts._replace(netloc=f"{role}:{ROLE_PASSWORD}@{host}"))
 
 
 @pytest.fixture
@@ -35,7 +37,11 @@ def role(plain_server: str) -> Iterator[str]:
     """A role that owns nothing and may do nothing."""
     name = f"aiwf_test_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(plain_server, autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
+        admin.execute(
+            sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(
+                sql.Identifier(name), sql.Literal(ROLE_PASSWORD)
+            )
+        )
         yield name
         admin.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
 
