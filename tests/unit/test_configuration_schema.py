@@ -48,7 +48,6 @@ RIGHT: dict[str, dict[str, Any]] = {
     "retention": {"database": DATABASE, "retention": {"executions": "90d", "polls": "1.5h"}},
 }
 WRONG: dict[str, dict[str, Any]] = {
-    "no database": {},
     "unknown key": {"database": DATABASE, "sorces": []},
     "secret in the file": {"database": {"url": "postgresql://aiwf:canary@localhost/aiwf"}},
     "secret from two places": {"database": {"url": {"env": "A", "file": "/b"}}},
