@@ -24,6 +24,7 @@ _OPTIONAL = (
 )  # fmt: skip
 _WORKFLOW_REQUIRED = ("id", "name", "active")
 _WORKFLOW_OPTIONAL = ("versionId", "activeVersionId", "isArchived")
+_NEEDED = ("execution_entity", "execution_data", "workflow_entity")
 _TABLES = (
     "execution_entity", "execution_data", "execution_metadata", "workflow_entity",
     "workflows_tags", "tag_entity", "shared_workflow", "project",
@@ -40,12 +41,9 @@ class N8nTables:
     def __init__(self, database: EngineDatabase) -> None:
         self._database = database
         columns = {table: database.columns(table) for table in _TABLES}
-        if not columns["execution_entity"]:
-            raise SourceError(
-                f"there is no table {database.table('execution_entity')}: is it an n8n database, "
-                "are schema and table_prefix right, may our role read it?",
-                reason="schema",
-            )
+        for table in _NEEDED:
+            if not columns[table]:
+                raise self._unreadable(table)
         names = {table: database.table(table) for table in _TABLES}
         data_version = (
             '"workflowVersionId"' if "workflowVersionId" in columns["execution_data"] else "NULL"
@@ -76,6 +74,19 @@ class N8nTables:
             name: _filled(text, names)
             for name, text in named_statements(__package__ or "", "n8n.sql").items()
         }
+
+    def _unreadable(self, table: str) -> SourceError:
+        """Say whether a table is not there, or only not ours to read."""
+        name = self._database.table(table)
+        try:
+            self._database.query(f"SELECT 1 FROM {name} LIMIT 1")  # noqa: S608  # quoted by table()
+        except SourceError as error:
+            if error.reason == "permission":
+                return error
+        return SourceError(
+            f"there is no table {name}: is it an n8n database, are schema and table_prefix right?",
+            reason="schema",
+        )
 
     def read(self, statement: str, parameters: Parameters | None = None) -> list[Row]:
         """Run a named statement."""
