@@ -142,7 +142,9 @@ class TimescaleSink:
 
     def release(self, source: str) -> None:
         """Give the lease of a source back, so that another exporter may poll it."""
-        held = self._leases.pop(source, None)
+        with self._leasing:
+            self._leasing.wait_for(lambda: source not in self._in_use, _HANDOVER_SECONDS)
+            held = self._leases.pop(source, None)
         if held is not None:
             with suppress(psycopg.Error):
                 held.execute(_STATE["end_lease"].encode(), {"source": source})
