@@ -57,6 +57,7 @@ class TimescaleSink:
         self._leasing = Condition()
         self._leases: dict[str, Connection] = {}
         self._in_use: set[str] = set()
+        self._to_release: set[str] = set()
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             url,
             min_size=1,
@@ -115,7 +116,11 @@ class TimescaleSink:
     def _leave(self, source: str) -> None:
         with self._leasing:
             self._in_use.discard(source)
+            is_to_release = source in self._to_release
+            self._to_release.discard(source)
             self._leasing.notify_all()
+        if is_to_release:
+            self.release(source)
 
     def _lease(self, source: str) -> Connection | None:
         held = self._leases.get(source)
@@ -141,9 +146,11 @@ class TimescaleSink:
         return connection
 
     def release(self, source: str) -> None:
-        """Give the lease of a source back, so that another exporter may poll it."""
+        """Give the lease of a source back, at the latest when a poll under way has ended."""
         with self._leasing:
-            self._leasing.wait_for(lambda: source not in self._in_use, _HANDOVER_SECONDS)
+            if source in self._in_use:
+                self._to_release.add(source)
+                return
             held = self._leases.pop(source, None)
         if held is not None:
             with suppress(psycopg.Error):
