@@ -56,6 +56,7 @@ class ExecutionReader:
     public_url: str | None
     max_data_bytes: int
     metadata_ids: set[int] = field(default_factory=set)  # rows of metadata read so far
+    data_sizes: dict[int, int | None] = field(default_factory=dict)  # None: there is no run data
 
     def pages(self, rows: Sequence[Row], budget_bytes: int) -> Iterator[Sequence[Row]]:
         """Split rows so that the run data of each part fits the budget; a row is never split."""
@@ -113,14 +114,17 @@ class ExecutionReader:
         return found
 
     def _data_sizes(self, rows: Sequence[Row]) -> dict[int, int]:
+        """Return id → size of what there is; each row's size is asked for once."""
         # n8n's own count includes the workflow's snapshot, which may hold pinned data.
         counted = {
             row["id"]: int(row["jsonSizeBytes"] or 0) for row in rows if self._has_run_data(row)
         }
-        return {
-            row["executionId"]: max(row["bytes"], counted[row["executionId"]])
-            for row in self.tables.by_ids("data_sizes", list(counted))
-        }
+        unasked = [key for key in counted if key not in self.data_sizes]
+        self.data_sizes.update(dict.fromkeys(unasked))
+        for row in self.tables.by_ids("data_sizes", unasked):
+            self.data_sizes[row["executionId"]] = max(row["bytes"], counted[row["executionId"]])
+        sizes = {key: self.data_sizes[key] for key in counted}
+        return {key: size_bytes for key, size_bytes in sizes.items() if size_bytes is not None}
 
     def _run_data(self, rows: Sequence[Row]) -> dict[int, Row | str]:
         """Return id → run data, or the reason why there is none."""
