@@ -9,7 +9,8 @@ from psycopg import sql
 from exporter.settings import DatabaseSettings
 
 Connection = psycopg.Connection[dict[str, Any]]
-_ATTEMPTS = 5
+_ATTEMPTS = 30
+_PAUSE = "SELECT pg_sleep(0.05 + random() * 0.2)"
 _SETTINGS = {"default_transaction_read_only": "on", "statement_timeout": "15s", "jit": "off"}
 
 
@@ -23,24 +24,25 @@ def set_up_dashboard_role(
     """
     role = settings.dashboard_role
     row = connection.execute(
-        "SELECT current_schema() AS schema, "
-        "EXISTS (SELECT FROM pg_roles WHERE rolname = %(role)s) AS role_exists",
+        "SELECT current_schema() AS schema,"
+        " (SELECT coalesce(rolconfig, '{}') FROM pg_roles WHERE rolname = %(role)s) AS configured",
         {"role": role},
     ).fetchone()
     connection.commit()
     assert row is not None  # noqa: S101  # it has no FROM
     name, schema = sql.Identifier(role), sql.Identifier(row["schema"])
     done = []
-    if not row["role_exists"]:
+    if row["configured"] is None:
         create = sql.SQL("CREATE ROLE {}").format(name)
         if not _allowed(connection, create):
             return [_remedy(f"CREATE ROLE {role} LOGIN PASSWORD '…'; then migrate again")]
         done.append(f"created role {role}")
+    # What stands already is left alone: every exporter of the server comes by at every start.
     limits = [
         sql.SQL("ALTER ROLE {} SET {} = {}").format(name, sql.Identifier(key), sql.Literal(value))
-        for key, value in _SETTINGS.items()
+        for key, value in {**_SETTINGS, "search_path": row["schema"]}.items()
+        if f"{key}={value}" not in (row["configured"] or ())
     ]
-    limits.append(sql.SQL("ALTER ROLE {} SET search_path = {}").format(name, schema))
     if settings.dashboard_password is not None:
         password = settings.dashboard_password.get_secret_value().encode()
         # Encrypted here, so that the server's log never shows it.
@@ -68,10 +70,14 @@ def _allowed(connection: Connection, *statements: sql.Composed) -> bool:
                     connection.execute(statement)
         except psycopg.errors.InsufficientPrivilege:
             return False
+        except (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
+            return True  # another exporter created it at the same moment
         except psycopg.errors.InternalError_:
             # Roles belong to the whole server: somebody changed this one at the same moment.
             if attempt + 1 == _ATTEMPTS:
                 raise
+            connection.execute(_PAUSE)
+            connection.commit()
         else:
             return True
     return False
