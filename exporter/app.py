@@ -14,6 +14,7 @@ from exporter.errors import ConfigurationError, SinkError
 from exporter.interfaces import PollResult
 from exporter.log import redact
 from exporter.poll import Poller
+from exporter.preparation import Preparation
 from exporter.pricing import Pricing
 from exporter.schedule import Schedule
 from exporter.settings import Settings
@@ -38,6 +39,11 @@ def load_settings(path: Path | None, environ: Mapping[str, str] = os.environ) ->
     loaded = configuration.load(path, KIND_SETTINGS, environ)
     redact.learn(loaded.secrets())
     return loaded
+
+
+def _preparation(settings: Settings) -> Preparation:
+    pricing = Pricing(settings.prices, settings.exchange_rates)
+    return Preparation(pricing, ContentPolicy(settings.content))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +78,15 @@ class App:
         self._told_reload(datetime.now(UTC))
 
     def _build_pollers(self, built_from: Settings) -> list[Poller]:
-        pricing = Pricing(built_from.prices)
-        content = ContentPolicy(built_from.content)
+        preparation = _preparation(built_from)
         return [
             Poller(
                 KINDS[source.kind].source(source),
                 self.sink,
                 accountant=self._bookkeeper,
                 display=self.exposition,
-                pricing=pricing,
-                content=content,
+                preparation=preparation,
+                every=source.every,
             )
             for source in built_from.sources
         ]
@@ -109,6 +114,7 @@ class App:
         done = migrate(self.settings.database)
         self.sink.open()
         self.exposition.restore(self.sink.counters())
+        self._describe_sources()
         self._register_sources(self._caught_up())
         self._refresh_rhythms()
         self.exposition.own("aiwf_sink_up", 1)
@@ -199,6 +205,7 @@ class App:
             self._schedule.clear()
             if self._ready:
                 self._register_sources(caught_up)
+                self._describe_sources()
             self._start_jobs()
             self._told_reload(datetime.now(UTC))
             log.info("config.reloaded", extra={"sources": len(fresh.sources)})
@@ -215,6 +222,10 @@ class App:
 
     def _caught_up(self) -> dict[str, bool]:
         return {row["source"]: row["caught_up"] for row in self.sink.sources()}
+
+    def _describe_sources(self) -> None:
+        for source in self.settings.sources:
+            self.sink.describe_source(source.name, source.kind, KINDS[source.kind].role)
 
     def _register_sources(self, caught_up: Mapping[str, bool]) -> None:
         for source in self.settings.sources:

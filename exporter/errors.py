@@ -1,5 +1,7 @@
 """Errors, sorted by what happens next: stop, later, give up on this source."""
 
+from datetime import timedelta
+
 
 class ExporterError(Exception):
     """Something this program understands went wrong; the message names place and remedy."""
@@ -10,18 +12,34 @@ class ConfigurationError(ExporterError):
 
 
 class TransientError(ExporterError):
-    """The source may answer later: try again at the next interval."""
+    """The source may answer later: try again at the next interval, or after the `rest` it asked."""
+
+    def __init__(self, message: str, *, rest: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.rest = rest
 
 
 class SourceError(ExporterError):
     """This source cannot be read until somebody acts; the other sources go on.
 
-    `reason` is a short word from a closed set, fit for a metric label.
+    `reason` is a short word from a closed set, fit for a metric label; `rest` is how long not to
+    ask again, where asking itself does harm.
     """
 
-    def __init__(self, message: str, *, reason: str) -> None:
+    def __init__(self, message: str, *, reason: str, rest: timedelta | None = None) -> None:
         super().__init__(message)
         self.reason = reason
+        self.rest = rest
+
+
+class RefusedRequestError(SourceError):
+    """A web service said no to this one request; `status` is its HTTP status."""
+
+    def __init__(
+        self, message: str, *, reason: str, status: int, rest: timedelta | None = None
+    ) -> None:
+        super().__init__(message, reason=reason, rest=rest)
+        self.status = status
 
 
 class SinkError(ExporterError):

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from exporter.records import ExecutionStatus, Json, Record
 
@@ -43,6 +43,21 @@ class Batch:
     newest_at: datetime | None = None  # the source's own time of its newest record
     # Rows that became no record, and why ("not_saved": 2): partial success is said, never hidden.
     omissions: Mapping[str, int] = field(default_factory=dict)
+    done_ratio: float | None = None  # how much of a long reading is done, where it is known
+
+
+@runtime_checkable
+class Backfillable(Protocol):
+    """A source that can be asked for a range of the past."""
+
+    def backfill(
+        self, position: Position, from_at: datetime, until_at: datetime, now: datetime
+    ) -> Iterator[Batch]:
+        """Yield the range, oldest first; `position` is of the backfill and says where it stands.
+
+        Raises:
+            TransientError, SourceError: as of a poll; asked again, it goes on where it stood.
+        """
 
 
 class Source(Protocol):
@@ -99,9 +114,26 @@ class LlmCallChange:
     input_tokens_added: int
     output_tokens_added: int
     cost_usd_added: Decimal
+    cost_source: str | None = None  # who named the cost; None: nobody knows it
 
 
-Change = ExecutionChange | LlmCallChange
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendChange:
+    """By how much a model's use or bill of one bucket differs from what was stored."""
+
+    source: str
+    provider: str
+    model: str  # empty where the report names none
+    cost_kind: str  # estimated | billed
+    requests_added: int
+    input_tokens_added: int
+    output_tokens_added: int
+    unpriced_tokens_added: int
+    unpriced_buckets_added: int
+    cost_usd_added: Decimal
+
+
+Change = ExecutionChange | LlmCallChange | SpendChange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +170,42 @@ class Present:
 
     workflows: Mapping[str, bool]  # name → whether its engine starts it by itself
     open_executions: Mapping[tuple[str, str], int]  # (workflow, status) → how many
+    spend: Sequence["ProviderSpend"] = ()
+    balances: Sequence["BalanceLeft"] = ()
+    coverage: Sequence["ReportCoverage"] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSpend:
+    """What a provider costs by one kind of cost; None where it is not known yet."""
+
+    provider: str
+    cost_kind: str  # estimated | billed
+    as_of: datetime  # read until then
+    today_usd: Decimal | None
+    yesterday_usd: Decimal | None
+    month_to_date_usd: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceLeft:
+    """The newest state of a credit or quota."""
+
+    provider: str
+    balance: str
+    unit: str
+    remaining: Decimal | None
+    limit_amount: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportCoverage:
+    """How far a provider's report is read and settled."""
+
+    provider: str
+    report: str
+    amounts: str
+    complete_until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +240,7 @@ class SinkSession(Protocol):
             SinkError: nothing was written.
         """
 
-    def present(self) -> Present:
+    def present(self, now: datetime) -> Present:
         """Say what of the source is true now."""
 
     def counters(self) -> Sequence[Counter]:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Protocol
 
-from exporter.content import ContentPolicy
 from exporter.errors import RefusedRowsError, SinkError, SourceError, TransientError
 from exporter.interfaces import (
     Accountant,
@@ -23,12 +22,14 @@ from exporter.interfaces import (
     Source,
 )
 from exporter.log import redact
-from exporter.pricing import Pricing
-from exporter.records import Execution, LlmCall, Record, Step, Workflow
+from exporter.preparation import Preparation, halves
 
 log = logging.getLogger(__name__)
 
 _PROGRESS_SECONDS = 30
+_PATIENT_FAILURES = 5  # polls in a row that found no answer, before we ask less often
+_FEWER_POLLS = 4
+_LONGEST_REST = timedelta(minutes=15)
 _REFUSED_PAUSE = timedelta(minutes=1)  # asking oftener than people can act only fills their logs
 
 
@@ -61,8 +62,8 @@ class Poller:
         *,
         accountant: Accountant,
         display: Display,
-        pricing: Pricing,
-        content: ContentPolicy,
+        preparation: Preparation,
+        every: timedelta = timedelta(0),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.source = source
@@ -70,8 +71,9 @@ class Poller:
         self._sink = sink
         self._accountant = accountant
         self._display = display
-        self._pricing = pricing
-        self._content = content
+        self._preparation = preparation
+        self._every = every
+        self._failures = 0
         self._clock = clock
         self._quiet_until: datetime | None = None
         self._running = Lock()
@@ -111,9 +113,10 @@ class Poller:
             self._display.own("aiwf_sink_up", 1)
         except TransientError as error:
             result = replace(result, outcome="later", detail=str(error))
+            self._rest(now, error.rest)
         except SourceError as error:
             result = replace(result, outcome="refused", reason=error.reason, detail=str(error))
-            self._quiet_until = now + _REFUSED_PAUSE
+            self._rest(now, error.rest or _REFUSED_PAUSE)
         except SinkError as error:
             result = replace(result, outcome="blocked", detail=str(error))
             self._display.own("aiwf_sink_up", 0)
@@ -127,8 +130,16 @@ class Poller:
             newest_at=tally.newest_at,
             detail=redact(result.detail) if result.detail else None,
         )
+        self._failures = 0 if result.outcome in ("ok", "standby") else self._failures + 1
         self._tell(result, tally)
         return result
+
+    def _rest(self, now: datetime, asked: timedelta | None) -> None:
+        """Ask nothing for as long as the source wants, and longer if it fails again and again."""
+        if asked is None and self._failures >= _PATIENT_FAILURES:
+            asked = min(_FEWER_POLLS * self._every, _LONGEST_REST)
+        if asked is not None:
+            self._quiet_until = now + asked
 
     def _write_all(self, session: SinkSession, now: datetime, tally: "_Tally") -> None:
         if self.last_result is None or self.last_result.outcome != "ok":
@@ -136,11 +147,11 @@ class Poller:
             self._display.restore(session.counters())
         position = session.position()
         for batch in self.source.poll(position, now):
-            prepared = replace(batch, records=[self._prepared(record) for record in batch.records])
+            prepared = self._preparation.applied(batch)
             position = self._write(session, position, prepared, now, tally)
             if self._retired:
                 raise TransientError("ended early, between two batches: a stop or a reload")
-        self._display.present(self.source.name, session.present())
+        self._display.present(self.source.name, session.present(now))
 
     def _write(
         self,
@@ -167,16 +178,6 @@ class Poller:
         self._display.counted(self.source.name, increments, caught_up=written.caught_up)
         return written
 
-    def _prepared(self, record: Record) -> Record:
-        match record:
-            case LlmCall():
-                return self._content.applied(self._pricing.priced(record))
-            case Execution() | Step() if record.error_message:
-                message = self._content.message(record.error_message)
-                return replace(record, error_message=message)
-            case _:
-                return record
-
     def _tell(self, result: PollResult, tally: "_Tally") -> None:
         self.last_result = result
         self._display.polled(result)
@@ -194,34 +195,6 @@ class Poller:
                 "omissions": tally.omissions or None,
             },
         )
-
-
-def halves(batch: Batch, position: Position) -> tuple[Batch | None, Batch]:
-    """Split a batch between two executions; of one that stands alone, leave the rows out.
-
-    The first half keeps the cursor where it is, the second moves it as the whole would have.
-
-    Raises:
-        SinkError: there is nothing left to split.
-    """
-    groups: dict[str, list[Record]] = {}
-    for record in batch.records:
-        key = "" if isinstance(record, Workflow) else record.execution_id
-        groups.setdefault(key, []).append(record)
-    if not groups:
-        raise SinkError("our database refuses even a batch without rows")
-    if len(groups) == 1:
-        omissions = {**batch.omissions, "refused_by_database": 1}
-        return None, replace(batch, records=[], omissions=omissions)
-    middle = len(groups) // 2
-    first, second = (
-        [record for group in part for record in group]
-        for part in (list(groups.values())[:middle], list(groups.values())[middle:])
-    )
-    return (
-        replace(batch, records=first, cursor=position.cursor, caught_up=False, omissions={}),
-        replace(batch, records=second),
-    )
 
 
 class _Tally:

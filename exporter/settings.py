@@ -239,6 +239,11 @@ class Settings(Strict):
     metrics: MetricsSettings = MetricsSettings()
     retention: RetentionSettings = RetentionSettings()
     prices: tuple[PriceOverride, ...] = ()
+    exchange_rates: dict[
+        Annotated[str, _written(r"[A-Z]{3}", "a currency such as EUR")],
+        Annotated[Decimal, Field(gt=0)],
+    ] = Field(default_factory=dict)
+    """US dollars per unit of a currency that a provider bills in; without one it stays unknown."""
     sources: tuple[SerializeAsAny[SourceSettings], ...] = ()
 
     def secrets(self) -> Iterator[str]:

@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 from threading import Lock
 
 from exporter.interfaces import Counter, Increment, PollResult, Present
-from exporter.sinks.prometheus import METRICS, Bookkeeper, LabelCaps, Labels
+from exporter.sinks.gauges import Series, gauges_of
+from exporter.sinks.prometheus import METRICS, Bookkeeper, LabelCaps
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 # A new series is shown at 0 for this long after it was first served, so that increase() sees
 # its first event; two servers that scrape every 15 s both see the 0.
 _SHOWN_AT_ZERO = timedelta(seconds=15)
-Series = tuple[str, Labels]
 
 
 @dataclass
@@ -70,6 +70,7 @@ class Exposition:
                 labels = (("outcome", outcome), ("source", source))
                 self._own.setdefault(("aiwf_polls_total", labels), 0)
             self._own.setdefault(("aiwf_source_up", (("source", source),)), 0)
+            self._own["aiwf_poll_interval_seconds", (("source", source),)] = every.total_seconds()
             self._own["aiwf_source_caught_up", (("source", source),)] = state.caught_up
             self._generation += 1
 
@@ -121,20 +122,7 @@ class Exposition:
                 return
             for series in self._bookkeeper.known_series(source, present.workflows):
                 self._ensure(series, state)
-            gauges: dict[Series, float] = defaultdict(float)
-            waited_for = {workflow for workflow, _ in present.open_executions}
-            for workflow in sorted({*present.workflows, *waited_for}):
-                active = present.workflows.get(workflow, False)
-                labels = self._bookkeeper.labels(source=source, workflow=workflow)
-                series = ("aiwf_workflow_active", labels)
-                gauges[series] = max(active, gauges[series])
-                for status in ("queued", "running", "waiting"):
-                    labels = self._bookkeeper.labels(
-                        source=source, workflow=workflow, status=status
-                    )
-                    count = present.open_executions.get((workflow, status), 0)
-                    gauges["aiwf_executions_running", labels] += count
-            state.gauges = dict(gauges)
+            state.gauges = gauges_of(source, present, self._bookkeeper)
             self._generation += 1
 
     def rhythms(self, rhythms: Mapping[tuple[str, str], float]) -> None:

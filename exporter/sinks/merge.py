@@ -7,6 +7,9 @@ import psycopg
 
 from exporter.interfaces import Change, ExecutionChange, LlmCallChange
 from exporter.records import (
+    Balance,
+    BucketWindow,
+    DimensionName,
     Execution,
     ExecutionGone,
     ExecutionStatus,
@@ -15,7 +18,7 @@ from exporter.records import (
     Step,
     Workflow,
 )
-from exporter.sinks import staging
+from exporter.sinks import buckets, staging
 from exporter.sql_files import named_statements
 
 _EXECUTIONS = named_statements("exporter.sinks.sql", "executions.sql")
@@ -48,6 +51,12 @@ class Merge:
             staging.replace_stored(self._connection, staging.STEPS, bounds)
         if sorted_out.calls:
             changes += self._merge_llm_calls(sorted_out.calls)
+        if sorted_out.windows:
+            changes += buckets.merge_windows(self._connection, self._source, sorted_out.windows)
+        if sorted_out.names:
+            buckets.merge_names(self._connection, self._source, sorted_out.names)
+        if sorted_out.balances:
+            buckets.merge_balances(self._connection, self._source, sorted_out.balances)
         return changes
 
     def _merge_workflows(self, workflows: Sequence[Workflow]) -> None:
@@ -130,10 +139,13 @@ class _Sorted(NamedTuple):
     gone: list[ExecutionGone]
     steps: list[Step]
     calls: list[LlmCall]
+    windows: list[BucketWindow]
+    names: list[DimensionName]
+    balances: list[Balance]
 
 
 def _sort(records: Sequence[Record]) -> _Sorted:
-    result = _Sorted([], [], [], [], [])
+    result = _Sorted([], [], [], [], [], [], [], [])
     for record in records:
         match record:
             case Workflow():
@@ -146,4 +158,10 @@ def _sort(records: Sequence[Record]) -> _Sorted:
                 result.steps.append(record)
             case LlmCall():
                 result.calls.append(record)
+            case BucketWindow():
+                result.windows.append(record)
+            case DimensionName():
+                result.names.append(record)
+            case Balance():
+                result.balances.append(record)
     return result

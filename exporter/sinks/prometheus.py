@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from exporter.interfaces import Change, ExecutionChange, Increment, LlmCallChange
+from exporter.interfaces import Change, ExecutionChange, Increment, LlmCallChange, SpendChange
 from exporter.records import FINAL_STATUSES, ExecutionStatus
 
 _EXECUTION_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
@@ -39,6 +39,7 @@ METRICS: Mapping[str, Metric] = {
     "aiwf_source_problem": _self("gauge", "1 while the source cannot be read until somebody acts, with the reason.", "source", "reason"),
     "aiwf_source_caught_up": _self("gauge", "Whether the first backlog was read; before, its counters are not shown.", "source"),
     "aiwf_polls_total": _self("counter", "Polls by how they ended.", "source", "outcome"),
+    "aiwf_poll_interval_seconds": _self("gauge", "How often the source is to be polled.", "source"),
     "aiwf_poll_duration_seconds": _self("gauge", "How long the last poll took.", "source"),
     "aiwf_last_success_timestamp_seconds": _self("gauge", "When the source was last read to its end.", "source"),
     "aiwf_source_lag_seconds": _self("gauge", "Age of the newest record at the last successful poll.", "source"),
@@ -55,16 +56,33 @@ METRICS: Mapping[str, Metric] = {
     "aiwf_expected_interval_seconds": Metric("gauge", "Longest usual silence between runs of an active workflow, over four weeks.", ("source", "workflow")),
     "aiwf_llm_calls_total": Metric("counter", "Calls of language models.", ("source", "workflow", "provider", "model", "status")),
     "aiwf_llm_tokens_total": Metric("counter", "Tokens as the engine recorded them, estimates included; unknown ones are not in here.", ("source", "workflow", "provider", "model", "direction")),
-    "aiwf_llm_cost_usd_total": Metric("counter", "Cost of calls at list price, of estimated tokens too; unpriced calls are not in here.", ("source", "workflow", "provider", "model")),
+    "aiwf_llm_cost_usd_total": Metric("counter", "Cost of calls, priced by us or reported by the source (never add the two); unpriced calls are not in here.", ("source", "workflow", "provider", "model", "cost_source")),
     "aiwf_llm_estimated_calls_total": Metric("counter", "Calls whose tokens, and so whose cost, are an estimate.", ("source", "provider", "model")),
     "aiwf_llm_unpriced_calls_total": Metric("counter", "Successful calls whose cost is unknown.", ("source", "provider", "model")),
     "aiwf_llm_call_duration_seconds": Metric("histogram", "From request to the end of the answer.", ("source", "provider", "model"), _CALL_SECONDS),
     "aiwf_llm_time_to_first_token_seconds": Metric("histogram", "From request to the first token.", ("source", "provider", "model"), _FIRST_TOKEN_SECONDS),
+    # What providers charge. Bills are dated back and revised: amounts of days are gauges.
+    "aiwf_provider_cost_usd": Metric("gauge", "Cost of UTC days: estimated (usage at list price) or billed, never to be added.", ("source", "provider", "cost_kind", "window")),
+    "aiwf_provider_cost_as_of_timestamp_seconds": Metric("gauge", "Until when the cost is read.", ("source", "provider", "cost_kind")),
+    "aiwf_provider_balance": Metric("gauge", "What is left of a credit or quota, in its unit.", ("source", "provider", "balance", "unit")),
+    "aiwf_provider_balance_limit": Metric("gauge", "What the credit or quota began with, where there is a limit.", ("source", "provider", "balance", "unit")),
+    "aiwf_usage_complete_until_timestamp_seconds": Metric("gauge", "Until when a provider's report has settled, as far as the provider tells.", ("source", "provider", "report", "amounts")),
+    "aiwf_usage_requests_observed_total": Metric("counter", "Requests that appeared in usage reports, when we saw them.", ("source", "provider", "model")),
+    "aiwf_usage_tokens_observed_total": Metric("counter", "Tokens that appeared in usage reports, when we saw them.", ("source", "provider", "model", "direction")),
+    "aiwf_usage_unpriced_tokens_observed_total": Metric("counter", "Tokens of usage reports whose model has no known price.", ("source", "provider", "model")),
+    "aiwf_provider_cost_usd_observed_total": Metric("counter", "Cost that appeared in reports, when we saw it: is money moving now? What a day cost is aiwf_provider_cost_usd.", ("source", "provider", "cost_kind")),
+    "aiwf_usage_revisions_negative_total": Metric("counter", "Buckets that a provider revised downwards.", ("source", "provider", "cost_kind")),
 }  # fmt: skip
 
 OTHER = "other"
 _FAILED = (ExecutionStatus.ERROR, ExecutionStatus.TIMEOUT, ExecutionStatus.CRASHED)
-_FREE_LABELS = ("workflow", "model", "provider", "error_type")  # the rest come from closed sets
+_FREE_LABELS = (
+    "workflow",
+    "model",
+    "provider",
+    "error_type",
+    "balance",
+)  # the rest come from closed sets
 Labels = tuple[tuple[str, str], ...]
 
 
@@ -123,6 +141,8 @@ class Bookkeeper:
                     self._execution(change, moved)
                 case LlmCallChange():
                     self._llm_call(change, moved)
+                case SpendChange():
+                    self._spend(change, moved)
         return moved.increments()
 
     def _execution(self, change: ExecutionChange, moved: "_Moved") -> None:
@@ -166,9 +186,9 @@ class Bookkeeper:
             moved.add(
                 "aiwf_llm_tokens_total", self.labels(**of_call, direction=direction), max(added, 0)
             )
-        moved.add(
-            "aiwf_llm_cost_usd_total", self.labels(**of_call), max(float(change.cost_usd_added), 0)
-        )
+        if change.cost_source is not None:
+            labels = self.labels(**of_call, cost_source=change.cost_source)
+            moved.add("aiwf_llm_cost_usd_total", labels, max(float(change.cost_usd_added), 0))
         if not change.is_new:
             return
         moved.add("aiwf_llm_calls_total", self.labels(**of_call, status=change.status), 1)
@@ -186,6 +206,30 @@ class Bookkeeper:
                 self.labels(**of_model),
                 change.time_to_first_token_seconds,
             )
+
+    def _spend(self, change: SpendChange, moved: "_Moved") -> None:
+        """Count what providers say more of; what they take back is counted apart."""
+        of_provider = {"source": change.source, "provider": change.provider}
+        of_model = {**of_provider, "model": change.model}
+        of_kind = self.labels(**of_provider, cost_kind=change.cost_kind)
+        cost_usd = float(change.cost_usd_added)
+        moved.add("aiwf_provider_cost_usd_observed_total", of_kind, max(cost_usd, 0))
+        if change.cost_kind == "estimated":
+            tokens = change.input_tokens_added + change.output_tokens_added
+            for direction, added in (
+                ("input", change.input_tokens_added),
+                ("output", change.output_tokens_added),
+            ):
+                labels = self.labels(**of_model, direction=direction)
+                moved.add("aiwf_usage_tokens_observed_total", labels, max(added, 0))
+            labels = self.labels(**of_model)
+            moved.add("aiwf_usage_requests_observed_total", labels, max(change.requests_added, 0))
+            unpriced = max(change.unpriced_tokens_added, 0)
+            moved.add("aiwf_usage_unpriced_tokens_observed_total", labels, unpriced)
+        else:
+            tokens = 0
+        is_negative = tokens < 0 or (tokens == 0 and cost_usd < 0)
+        moved.add("aiwf_usage_revisions_negative_total", of_kind, int(is_negative))
 
     def known_series(self, source: str, workflows: Iterable[str]) -> list[tuple[str, Labels]]:
         """Every workflow × final status: they exist at 0, or increase() misses the first failure."""

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from exporter.records import Execution, LlmCall, Step
+from exporter.records import CostBucket, Execution, LlmCall, Step, UsageBucket
 from exporter.sql_files import named_statements
 
 _STATEMENTS = named_statements("exporter.sinks.sql", "merge.sql")
@@ -18,11 +18,12 @@ _STATEMENTS = named_statements("exporter.sinks.sql", "merge.sql")
 _KEY_COLUMNS = frozenset(
     {"execution_id", "step_id", "parent_step_id", "call_id", "workflow_id", "workflow"}
     | {"provider", "model", "customer", "project", "team", "error_type"}
+    | {"report", "project_id", "api_key_id", "user_id", "service_tier", "line_item", "currency"}
 )
 _LONGEST_KEY_BYTES = 255  # nine of them fit an index entry, which PostgreSQL ends at 2,704 bytes
 _LARGEST_COUNT = 10**15  # beyond is damage; sums of such counts still fit a bigint
 Row = dict[str, Any]
-Staged = Execution | Step | LlmCall
+Staged = Execution | Step | LlmCall | UsageBucket | CostBucket
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Table:
     """A table that records are merged into."""
 
     name: str
-    own_key: str | None = None  # what names a row of it besides its execution
+    key: tuple[str, ...]  # the columns that a row is known by; none of them is ever NULL
     mark_column: str = "created_at"  # the time that retention goes by
 
     @property
@@ -38,31 +39,29 @@ class Table:
         """Its temporary twin."""
         return f"staged_{self.name}"
 
-    @property
-    def key(self) -> tuple[str, ...]:
-        """The columns a row is known by."""
-        own = (self.own_key,) if self.own_key else ()
-        return ("source", "execution_id", "created_at", *own)
-
-    def statement(self, name: str) -> bytes:
-        """Fill a statement of merge.sql with this table's names."""
+    def filled(self, statement: str) -> bytes:
+        """Fill a statement with this table's names."""
         names = {
             "{stage}": self.stage,
             "{table}": self.name,
             "{mark_column}": self.mark_column,
             "{same_key}": " AND ".join(f"t.{column} = s.{column}" for column in self.key),
         }
-        text = _STATEMENTS[name]
         for place, value in names.items():
-            text = text.replace(place, value)
-        return text.encode()
+            statement = statement.replace(place, value)
+        return statement.encode()
+
+    def statement(self, name: str) -> bytes:
+        """Fill a statement of merge.sql."""
+        return self.filled(_STATEMENTS[name])
 
 
-EXECUTIONS = Table("executions")
-STEPS = Table("steps", "step_id")
+_RUN = ("source", "execution_id", "created_at")
+EXECUTIONS = Table("executions", _RUN)
+STEPS = Table("steps", (*_RUN, "step_id"))
 # A call is summed in the hour it began, which may be days after its execution was created.
-LLM_CALLS = Table("llm_calls", "call_id", mark_column="started_at")
-LLM_CONTENT = Table("llm_content", "call_id")
+LLM_CALLS = Table("llm_calls", (*_RUN, "call_id"), mark_column="started_at")
+LLM_CONTENT = Table("llm_content", (*_RUN, "call_id"))
 
 
 def stage(
@@ -73,6 +72,12 @@ def stage(
     Of two records with one key the later counts. Returns the bounds of `created_at`, parameters
     of every later statement, and how many rows were `expired`.
     """
+    copy_in(connection, table, records)
+    return prune(connection, table)
+
+
+def copy_in(connection: psycopg.Connection[Row], table: Table, records: Sequence[Staged]) -> None:
+    """Fill the table's temporary twin; of two records with one key the later counts."""
     connection.execute(table.statement("create_stage"))
     described = connection.execute(
         _STATEMENTS["describe"].encode(), {"table": table.name}
@@ -86,7 +91,6 @@ def stage(
         copy.set_types(types)
         for row in {tuple(row[place] for place in key): row for row in rows}.values():
             copy.write_row(row)
-    return prune(connection, table)
 
 
 def prune(connection: psycopg.Connection[Row], table: Table) -> Mapping[str, Any]:

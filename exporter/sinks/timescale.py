@@ -1,53 +1,25 @@
 """History → tables: rows, hourly sums, counters and cursor of a batch in one transaction."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from threading import Condition
-from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
-from psycopg.types.json import Jsonb
-from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg_pool import ConnectionPool
 
-from exporter.errors import RefusedRowsError, SinkError
-from exporter.interfaces import (
-    Accountant,
-    Batch,
-    Counter,
-    Increment,
-    OpenExecution,
-    PollResult,
-    Position,
-    Present,
-)
-from exporter.postgres import CONNECT, first_line
-from exporter.sinks.merge import Merge
+from exporter.errors import SinkError
+from exporter.interfaces import Counter, PollResult
+from exporter.postgres import CONNECT
+from exporter.sinks.session import Connection, Row, TimescaleSession, counters_of, translated
 from exporter.sql_files import named_statements
 
 _EXECUTIONS = named_statements("exporter.sinks.sql", "executions.sql")
+_SPEND = named_statements("exporter.sinks.sql", "spend.sql")
 _STATE = named_statements("exporter.sinks.sql", "state.sql")
 
-# What says of rows that they cannot be stored, now or later.
-_REFUSALS = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
 _CONNECTIONS_BESIDE_LEASES = 4
 _HANDOVER_SECONDS = 30
-Row = dict[str, Any]
-Connection = psycopg.Connection[Row]
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except PoolTimeout:
-        raise SinkError("our database gives no connection") from None
-    except _REFUSALS as error:
-        raise RefusedRowsError(f"{type(error).__name__}: {first_line(error)}") from None
-    except psycopg.Error as error:
-        # The first line names the problem; later ones may quote a row.
-        raise SinkError(f"{type(error).__name__}: {first_line(error)}") from None
 
 
 class TimescaleSink:
@@ -80,13 +52,13 @@ class TimescaleSink:
         self._pool.close()
 
     @contextmanager
-    def session(self, source: str) -> Iterator["TimescaleSession | None"]:
+    def session(self, source: str) -> Iterator[TimescaleSession | None]:
         """Lend the source's leased connection; None while anybody else polls the source.
 
         The lease is an advisory lock that its connection holds between polls, so that one
         exporter owns a source until it ends: the counters it shows are then all of them.
         """
-        with _translated():
+        with translated():
             connection = self._begin(source)
             if connection is None:
                 yield None
@@ -165,7 +137,7 @@ class TimescaleSink:
     @contextmanager
     def connection(self) -> Iterator[Connection]:
         """Lend a connection for one transaction."""
-        with _translated(), self._pool.connection() as connection:
+        with translated(), self._pool.connection() as connection:
             yield connection
 
     def record_poll(self, result: PollResult) -> None:
@@ -187,27 +159,26 @@ class TimescaleSink:
         """Read back every persisted counter."""
         with self.connection() as connection:
             rows = connection.execute(_STATE["counters"].encode()).fetchall()
-        return _counters(rows)
+        return counters_of(rows)
 
     def sources(self) -> list[Row]:
         """Read of each source: caught_up, newest_at, updated_at."""
         with self.connection() as connection:
             return connection.execute(_STATE["sources"].encode()).fetchall()
 
+    def describe_source(self, source: str, kind: str, role: str) -> None:
+        """Remember what the source is: views tell a gateway's calls from a workflow engine's."""
+        with self.connection() as connection:
+            connection.execute(
+                _SPEND["describe_source"].encode(),
+                {"source": source, "kind": kind, "role": role},
+            )
+
     def rhythms(self) -> dict[tuple[str, str], float]:
         """(source, workflow) → the longest usual silence between its runs, in seconds."""
         with self.connection() as connection:
             rows = connection.execute(_EXECUTIONS["rhythms"].encode()).fetchall()
         return {(row["source"], row["workflow"]): row["expected_interval_seconds"] for row in rows}
-
-
-def _counters(rows: Sequence[Row]) -> list[Counter]:
-    return [
-        Counter(
-            metric=row["metric"], labels=tuple(sorted(row["labels"].items())), value=row["value"]
-        )
-        for row in rows
-    ]
 
 
 def _configure(connection: Connection) -> None:
@@ -219,84 +190,3 @@ def _configure(connection: Connection) -> None:
         "SET lock_timeout = '30s'; SET statement_timeout = '5min'"
     )
     connection.commit()
-
-
-class TimescaleSession:
-    """The sink under one source's lease."""
-
-    def __init__(self, connection: Connection, source: str) -> None:
-        self._connection = connection
-        self._source = source
-
-    def _rows(self, statement: str, parameters: Mapping[str, object] | None = None) -> list[Row]:
-        return self._connection.execute(
-            statement.encode(), {"source": self._source, **(parameters or {})}
-        ).fetchall()
-
-    def position(self) -> Position:
-        """Read back cursor and open executions."""
-        with _translated(), self._connection.transaction():
-            rows = self._rows(_STATE["position"])
-            open_rows = self._rows(_EXECUTIONS["open_executions"])
-        kept = rows[0] if rows else {"cursor": {}, "generation": 0, "caught_up": False}
-        return Position(**kept, open_executions=tuple(OpenExecution(**row) for row in open_rows))
-
-    def present(self) -> Present:
-        """Read the source's workflows and how many executions are open."""
-        with _translated(), self._connection.transaction():
-            workflows = self._rows(_EXECUTIONS["workflows"])
-            open_counts = self._rows(_EXECUTIONS["open_counts"])
-        return Present(
-            workflows={row["workflow"]: row["active"] for row in workflows},
-            open_executions={
-                (row["workflow"], row["status"]): row["executions"] for row in open_counts
-            },
-        )
-
-    def counters(self) -> list[Counter]:
-        """Read back the source's persisted counters."""
-        with _translated(), self._connection.transaction():
-            return _counters(self._rows(_STATE["counters_of_source"]))
-
-    def write(
-        self, position: Position, batch: Batch, accountant: Accountant, now: datetime
-    ) -> tuple[Position, Sequence[Increment]]:
-        """Commit one batch, or raise SinkError and change nothing."""
-        with _translated(), self._connection.transaction():
-            moved = self._rows(
-                _STATE["move_cursor"],
-                {
-                    "cursor": Jsonb(dict(batch.cursor)),
-                    "generation": position.generation,
-                    "caught_up": batch.caught_up,
-                    "newest_at": batch.newest_at,
-                    "now": now,
-                },
-            )
-            if not moved:
-                raise SinkError(
-                    f"another writer moved the cursor of {self._source}; nothing was written"
-                )
-            merge = Merge(self._connection, self._source)
-            changes = merge.apply(batch.records)
-            omissions = {**batch.omissions, "expired": merge.expired_executions}
-            increments = accountant.increments(self._source, changes, omissions)
-            self._count(increments)
-        return (
-            Position(cursor=batch.cursor, **moved[0], open_executions=position.open_executions),
-            increments,
-        )
-
-    def _count(self, increments: Sequence[Increment]) -> None:
-        for statement, keep_max in (("add_to_counters", False), ("raise_counters", True)):
-            moved = [increment for increment in increments if increment.keep_max is keep_max]
-            if moved:
-                rows = [
-                    {
-                        "metric": increment.metric,
-                        "labels": dict(increment.labels),
-                        "amount": increment.amount,
-                    }
-                    for increment in moved
-                ]
-                self._connection.execute(_STATE[statement].encode(), {"moved": Jsonb(rows)})

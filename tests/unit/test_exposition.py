@@ -180,6 +180,7 @@ def call(
         input_tokens_added=tokens[0],
         output_tokens_added=tokens[1],
         cost_usd_added=Decimal(cost),
+        cost_source=None if is_unpriced else "priced",
     )
 
 
@@ -210,7 +211,8 @@ def test_a_metric_has_our_prefix_a_sentence_and_known_labels(name: str) -> None:
     assert "\n" not in metric.help
     assert set(metric.labels) <= {
         "source", "workflow", "status", "provider", "model", "direction", "error_type", "result",
-        "reason", "outcome", "version", "label",
+        "reason", "outcome", "version", "label", "cost_source", "cost_kind", "window", "balance",
+        "unit", "report", "amounts",
     }  # fmt: skip
 
 
@@ -884,7 +886,7 @@ def test_an_unpriced_call_is_counted_apart_from_cost(exporter: Exporter) -> None
     found = exporter.settled()
 
     assert 1 == one(found, "aiwf_llm_unpriced_calls_total", model="gpt-5")
-    assert 0 == one(found, "aiwf_llm_cost_usd_total")
+    assert {} == of(found, "aiwf_llm_cost_usd_total")
 
 
 def test_what_was_left_out_is_counted_by_reason(exporter: Exporter) -> None:

@@ -20,11 +20,13 @@ from exporter.interfaces import (
 )
 from exporter.log import redact
 from exporter.poll import Poller
+from exporter.preparation import Preparation
 from exporter.pricing import Pricing
 from exporter.records import CostSource, ExecutionStatus, LlmCall, Operation, Record
 from exporter.settings import ContentSettings
 
 NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)
+EVERY = timedelta(seconds=30)
 CALL = LlmCall(
     source="n8n",
     execution_id="1",
@@ -95,7 +97,7 @@ class Sink:
         )
         return self.stored, accountant.increments("n8n", [], batch.omissions)
 
-    def present(self) -> Present:
+    def present(self, now: datetime) -> Present:
         return Present(workflows={"invoices": True}, open_executions={})
 
     def counters(self) -> Sequence[Counter]:
@@ -150,8 +152,8 @@ class Bench:
             self.sink,
             accountant=Bookkeeper(),
             display=self.display,
-            pricing=Pricing(),
-            content=ContentPolicy(ContentSettings(capture="off")),
+            preparation=Preparation(Pricing(), ContentPolicy(ContentSettings(capture="off"))),
+            every=EVERY,
             clock=lambda: self.now,
         )
 
@@ -291,6 +293,38 @@ def test_a_source_that_refused_rests_for_a_minute() -> None:
 
     assert "refused" == bench.poll().outcome
     assert 2 == len(bench.source.asked)
+
+
+def test_a_source_that_asks_to_be_left_alone_is_left_alone_for_that_long() -> None:
+    bench = Bench(TransientError("429", rest=timedelta(seconds=7)))
+    bench.poller.poll()
+
+    bench.now += timedelta(seconds=6)
+    assert bench.poller.poll() is None
+    bench.now += timedelta(seconds=1)
+    assert bench.poller.poll() is not None
+
+
+def test_a_key_that_is_refused_is_not_tried_every_minute() -> None:
+    bench = Bench(SourceError("401", reason="key_refused", rest=timedelta(minutes=15)))
+    bench.poller.poll()
+
+    bench.now += timedelta(minutes=14)
+    assert bench.poller.poll() is None
+    bench.now += timedelta(minutes=1)
+    assert bench.poller.poll() is not None
+
+
+def test_a_source_without_an_answer_six_times_running_is_asked_less_often() -> None:
+    bench = Bench(TransientError("no answer"))
+
+    for _ in range(6):
+        assert bench.poller.poll() is not None
+        bench.now += EVERY
+
+    assert bench.poller.poll() is None
+    bench.now += 3 * EVERY
+    assert bench.poller.poll() is not None
 
 
 def test_a_source_that_may_answer_later_is_asked_again_at_once() -> None:

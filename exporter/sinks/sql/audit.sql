@@ -51,7 +51,8 @@ WITH kept AS (
         coalesce(sum(output_tokens), 0) AS output_tokens,
         coalesce(sum(reasoning_tokens), 0) AS reasoning_tokens,
         coalesce(sum(cost_usd), 0) AS cost_usd, count(latency_seconds) AS timed_calls,
-        sum(round(coalesce(latency_seconds, 0)::numeric, 6)) AS latency_seconds
+        sum(round(coalesce(latency_seconds, 0)::numeric, 6)) AS latency_seconds,
+        coalesce(sum(cost_usd) FILTER (WHERE cost_source = 'reported'), 0) AS reported_cost_usd
     FROM llm_calls, kept WHERE started_at >= since
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
 ), kept_sums AS (
@@ -76,3 +77,29 @@ WITH kept AS (
 (SELECT 'raw' AS only_in, raw.* FROM raw EXCEPT SELECT 'raw', kept_sums.* FROM kept_sums)
 UNION ALL
 (SELECT 'sums', kept_sums.* FROM kept_sums EXCEPT SELECT 'sums', raw.* FROM raw)
+
+-- name: cost_daily
+WITH raw AS (
+    SELECT date_bin('1 day', bucket_start, timestamptz '2000-01-01 00:00:00+00') AS bucket_start,
+        source, provider, 'estimated' AS cost_kind, model, project_id, api_key_id, user_id,
+        coalesce(sum(requests), 0) AS requests, coalesce(sum(input_tokens), 0) AS input_tokens,
+        coalesce(sum(cached_input_tokens), 0) AS cached_input_tokens,
+        coalesce(sum(cache_write_tokens), 0) AS cache_write_tokens,
+        coalesce(sum(output_tokens), 0) AS output_tokens,
+        count(*) AS buckets, count(*) FILTER (WHERE cost_usd IS NULL) AS unpriced_buckets,
+        coalesce(sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0))
+            FILTER (WHERE cost_usd IS NULL), 0) AS unpriced_tokens,
+        coalesce(sum(cost_usd), 0) AS cost_usd,
+        coalesce(sum(cost_without_cache_usd), 0) AS cost_without_cache_usd
+    FROM usage_buckets WHERE NOT is_breakdown
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+    UNION ALL
+    SELECT date_bin('1 day', bucket_start, timestamptz '2000-01-01 00:00:00+00'),
+        source, provider, 'billed', model, project_id, api_key_id, user_id, 0, 0, 0, 0, 0,
+        count(*), count(*) FILTER (WHERE cost_usd IS NULL), 0, coalesce(sum(cost_usd), 0), 0
+    FROM cost_buckets WHERE NOT is_breakdown
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+)
+(SELECT 'raw' AS only_in, raw.* FROM raw EXCEPT ALL SELECT 'raw', d.* FROM cost_daily d)
+UNION ALL
+(SELECT 'sums', d.* FROM cost_daily d EXCEPT ALL SELECT 'sums', raw.* FROM raw)

@@ -8,7 +8,8 @@ SELECT s.source, coalesce(w.workflow, s.workflow) AS workflow, s.provider, s.mod
     s.latency_seconds, s.time_to_first_token_seconds,
     coalesce(s.input_tokens, 0) - coalesce(t.input_tokens, 0) AS input_tokens_added,
     coalesce(s.output_tokens, 0) - coalesce(t.output_tokens, 0) AS output_tokens_added,
-    coalesce(s.cost_usd, 0) - coalesce(t.cost_usd, 0) AS cost_usd_added
+    coalesce(s.cost_usd, 0) - coalesce(t.cost_usd, 0) AS cost_usd_added,
+    s.cost_source
 FROM staged_llm_calls s
 LEFT JOIN llm_calls t ON t.source = s.source AND t.execution_id = s.execution_id
     AND t.created_at = s.created_at AND t.call_id = s.call_id
@@ -17,6 +18,10 @@ LEFT JOIN workflows w ON w.source = s.source AND w.workflow_id = s.workflow_id
 
 -- name: roll_up
 INSERT INTO llm_calls_hourly AS h
+(bucket_start, source, workflow_id, provider, model, status, customer, project, team,
+    calls, estimated_calls, unmetered_calls, unpriced_calls, input_tokens, cached_input_tokens,
+    cache_write_tokens, output_tokens, reasoning_tokens, cost_usd, timed_calls, latency_seconds,
+    reported_cost_usd)
 SELECT date_bin('1 hour', d.started_at, timestamptz '2000-01-01 00:00:00+00'),
     d.source, d.workflow_id, d.provider, d.model, d.status, d.customer, d.project, d.team,
     sum(d.sign), sum(d.sign * d.tokens_estimated::int),
@@ -26,7 +31,8 @@ SELECT date_bin('1 hour', d.started_at, timestamptz '2000-01-01 00:00:00+00'),
     sum(d.sign * coalesce(d.cache_write_tokens, 0)), sum(d.sign * coalesce(d.output_tokens, 0)),
     sum(d.sign * coalesce(d.reasoning_tokens, 0)), sum(d.sign * coalesce(d.cost_usd, 0)),
     sum(d.sign * (d.latency_seconds IS NOT NULL)::int),
-    sum(d.sign * round(coalesce(d.latency_seconds, 0)::numeric, 6))
+    sum(d.sign * round(coalesce(d.latency_seconds, 0)::numeric, 6)),
+    sum(d.sign * CASE WHEN d.cost_source = 'reported' THEN coalesce(d.cost_usd, 0) ELSE 0 END)
 FROM (
     SELECT 1 AS sign, s.* FROM staged_llm_calls s
     UNION ALL
@@ -50,7 +56,8 @@ DO UPDATE SET
     reasoning_tokens = h.reasoning_tokens + excluded.reasoning_tokens,
     cost_usd = h.cost_usd + excluded.cost_usd,
     timed_calls = h.timed_calls + excluded.timed_calls,
-    latency_seconds = h.latency_seconds + excluded.latency_seconds
+    latency_seconds = h.latency_seconds + excluded.latency_seconds,
+    reported_cost_usd = h.reported_cost_usd + excluded.reported_cost_usd
 
 -- name: roll_up_latencies
 INSERT INTO llm_latencies_hourly AS h

@@ -1,0 +1,152 @@
+-- Reports of providers: a window is replaced as a whole, and what moved is told. {table}, {stage}
+-- and {same_key} are filled in by the sink.
+
+-- name: lock
+-- A poll and a backfill of one source may meet in a day, whose sum each of them makes anew.
+SELECT pg_advisory_xact_lock(hashtextextended('ai-workflow-exporter reports of ' || %(source)s, 0))
+
+-- name: create_windows
+CREATE TEMP TABLE IF NOT EXISTS staged_windows (
+    provider text, report text, from_at timestamptz, until_at timestamptz, complete_until timestamptz
+) ON COMMIT DELETE ROWS
+
+-- name: clear
+TRUNCATE staged_windows, {stage}
+
+-- name: add_window
+INSERT INTO staged_windows
+VALUES (%(provider)s, %(report)s, %(from_at)s, %(until_at)s, %(complete_until)s)
+
+-- name: usage_changes
+-- By bucket and model: what moved from one key or project to another is no change of the sum.
+SELECT d.provider, coalesce(d.model, '') AS model, 'estimated' AS cost_kind,
+    sum(d.sign * coalesce(d.requests, 0))::bigint AS requests_added,
+    sum(d.sign * coalesce(d.input_tokens, 0))::bigint AS input_tokens_added,
+    sum(d.sign * coalesce(d.output_tokens, 0))::bigint AS output_tokens_added,
+    sum(d.sign * CASE WHEN d.cost_usd IS NULL
+        THEN coalesce(d.input_tokens, 0) + coalesce(d.output_tokens, 0) ELSE 0 END)::bigint
+        AS unpriced_tokens_added,
+    sum(d.sign * (d.cost_usd IS NULL)::int)::bigint AS unpriced_buckets_added,
+    sum(d.sign * coalesce(d.cost_usd, 0)) AS cost_usd_added
+FROM (
+    SELECT 1 AS sign, s.* FROM {stage} s
+    UNION ALL
+    SELECT -1, t.* FROM {table} t
+    JOIN staged_windows w ON t.report = w.report
+        AND t.bucket_start >= w.from_at AND t.bucket_start < w.until_at
+    WHERE t.source = %(source)s
+) d
+WHERE NOT d.is_breakdown
+GROUP BY d.provider, d.model, d.report, d.bucket_start
+ORDER BY d.bucket_start
+
+-- name: cost_changes
+SELECT d.provider, coalesce(d.model, '') AS model, 'billed' AS cost_kind,
+    0 AS requests_added, 0 AS input_tokens_added, 0 AS output_tokens_added,
+    0 AS unpriced_tokens_added, sum(d.sign * (d.cost_usd IS NULL)::int)::bigint AS unpriced_buckets_added,
+    sum(d.sign * coalesce(d.cost_usd, 0)) AS cost_usd_added
+FROM (
+    SELECT 1 AS sign, s.* FROM {stage} s
+    UNION ALL
+    SELECT -1, t.* FROM {table} t
+    JOIN staged_windows w ON t.report = w.report
+        AND t.bucket_start >= w.from_at AND t.bucket_start < w.until_at
+    WHERE t.source = %(source)s
+) d
+WHERE NOT d.is_breakdown
+GROUP BY d.provider, d.model, d.report, d.bucket_start
+ORDER BY d.bucket_start
+
+-- name: delete_differing
+DELETE FROM {table} t
+USING staged_windows w
+WHERE t.source = %(source)s AND t.report = w.report
+    AND t.bucket_start >= w.from_at AND t.bucket_start < w.until_at
+    AND NOT EXISTS (
+        SELECT FROM {stage} s WHERE {same_key} AND ROW(t.*) IS NOT DISTINCT FROM ROW(s.*)
+    )
+
+-- name: insert_missing
+INSERT INTO {table} SELECT * FROM {stage} s
+WHERE NOT EXISTS (SELECT FROM {table} t WHERE {same_key})
+
+-- name: cover
+INSERT INTO report_coverage AS c
+    (source, report, amounts, provider, read_from, read_until, complete_until)
+SELECT %(source)s, report, %(amounts)s, min(provider), min(from_at), max(until_at), max(complete_until)
+FROM staged_windows GROUP BY report
+ON CONFLICT (source, report, amounts) DO UPDATE SET
+    provider = excluded.provider,
+    read_from = least(c.read_from, excluded.read_from),
+    read_until = greatest(c.read_until, excluded.read_until),
+    complete_until = greatest(c.complete_until, excluded.complete_until)
+WHERE excluded.read_from < c.read_from OR excluded.read_until > c.read_until
+    OR excluded.complete_until > c.complete_until OR excluded.provider <> c.provider
+
+-- name: clear_days
+DELETE FROM cost_daily d
+USING (
+    SELECT DISTINCT day FROM staged_windows, LATERAL generate_series(
+        date_bin('1 day', from_at, timestamptz '2000-01-01 00:00:00+00'),
+        until_at - interval '1 microsecond', interval '1 day'
+    ) day
+) touched
+WHERE d.source = %(source)s AND d.bucket_start = touched.day AND d.cost_kind = %(cost_kind)s
+
+-- name: sum_usage_days
+INSERT INTO cost_daily
+SELECT touched.day, b.source, b.provider, 'estimated', b.model, b.project_id, b.api_key_id, b.user_id,
+    coalesce(sum(b.requests), 0), coalesce(sum(b.input_tokens), 0),
+    coalesce(sum(b.cached_input_tokens), 0), coalesce(sum(b.cache_write_tokens), 0),
+    coalesce(sum(b.output_tokens), 0), count(*), count(*) FILTER (WHERE b.cost_usd IS NULL),
+    coalesce(sum(coalesce(b.input_tokens, 0) + coalesce(b.output_tokens, 0))
+        FILTER (WHERE b.cost_usd IS NULL), 0),
+    coalesce(sum(b.cost_usd), 0), coalesce(sum(b.cost_without_cache_usd), 0)
+FROM (
+    SELECT DISTINCT day FROM staged_windows, LATERAL generate_series(
+        date_bin('1 day', from_at, timestamptz '2000-01-01 00:00:00+00'),
+        until_at - interval '1 microsecond', interval '1 day'
+    ) day
+) touched
+JOIN usage_buckets b ON b.bucket_start >= touched.day
+    AND b.bucket_start < touched.day + interval '1 day'
+WHERE b.source = %(source)s AND NOT b.is_breakdown
+GROUP BY 1, 2, 3, 5, 6, 7, 8
+
+-- name: sum_cost_days
+INSERT INTO cost_daily
+SELECT touched.day, b.source, b.provider, 'billed', b.model, b.project_id, b.api_key_id, b.user_id,
+    0, 0, 0, 0, 0, count(*), count(*) FILTER (WHERE b.cost_usd IS NULL), 0,
+    coalesce(sum(b.cost_usd), 0), 0
+FROM (
+    SELECT DISTINCT day FROM staged_windows, LATERAL generate_series(
+        date_bin('1 day', from_at, timestamptz '2000-01-01 00:00:00+00'),
+        until_at - interval '1 microsecond', interval '1 day'
+    ) day
+) touched
+JOIN cost_buckets b ON b.bucket_start >= touched.day
+    AND b.bucket_start < touched.day + interval '1 day'
+WHERE b.source = %(source)s AND NOT b.is_breakdown
+GROUP BY 1, 2, 3, 5, 6, 7, 8
+
+-- name: name_dimension
+INSERT INTO dimension_names AS n (source, dimension, id, name)
+VALUES (%(source)s, %(dimension)s, %(id)s, %(name)s)
+ON CONFLICT (source, dimension, id) DO UPDATE SET name = excluded.name
+WHERE n.name <> excluded.name
+
+-- name: note_balance
+-- A row only when something moved.
+INSERT INTO balances (source, provider, balance, unit, observed_at, remaining, used, limit_amount)
+SELECT %(source)s, %(provider)s, %(balance)s, %(unit)s, %(observed_at)s,
+    %(remaining)s, %(used)s, %(limit_amount)s
+WHERE NOT EXISTS (
+    SELECT FROM (
+        SELECT b.remaining, b.used, b.limit_amount FROM balances b
+        WHERE b.source = %(source)s AND b.balance = %(balance)s AND b.unit = %(unit)s
+        ORDER BY b.observed_at DESC LIMIT 1
+    ) newest
+    WHERE (newest.remaining, newest.used, newest.limit_amount)
+        IS NOT DISTINCT FROM (%(remaining)s::numeric, %(used)s::numeric, %(limit_amount)s::numeric)
+)
+ON CONFLICT DO NOTHING
