@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from exporter.interfaces import Source
 from exporter.settings import SourceSettings
+from exporter.sources.providers.openai import source as openai
 from exporter.sources.workflows.n8n.source import N8nSettings, N8nSource
 
 
@@ -15,8 +16,11 @@ class Kind:
 
     settings: type[SourceSettings]
     source: Callable[[Any], Source]
+    role: Literal["workflows", "gateway", "provider"] = "workflows"
+    """Whose view of model calls it has: calls of a gateway may be those a workflow engine tells."""
 
 
 KINDS: Mapping[str, Kind] = {
     "n8n": Kind(N8nSettings, N8nSource),
+    "openai": Kind(openai.OpenAiSettings, openai.source, role="provider"),
 }

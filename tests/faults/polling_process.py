@@ -31,14 +31,15 @@ def poll_until_killed(
     app.exposition.counted = report_and_show  # type: ignore[method-assign]
     app.prepare()
     if dies_at is not None:
-        _die_at(dies_at)
+        die_at(dies_at)
     while True:
         result = app.pollers[0].poll()
         if result is not None and result.outcome != "standby":
             reports.send_bytes(result.outcome.encode())
 
 
-def _die_at(number: int) -> None:
+def die_at(number: int) -> None:
+    """SIGKILL this process before its `number`-th exchange with a database from now on."""
     exchange = psycopg.Connection.wait
     made = 0
 

@@ -29,6 +29,11 @@ TABLES = {
     "llm_calls_hourly": "bucket_start, source, workflow_id, provider, model, status, "
     "customer, project, team",
     "llm_latencies_hourly": "bucket_start, source, workflow_id, provider, model, latency_bucket",
+    "usage_buckets": "source, report, bucket_start, dimensions_hash",
+    "cost_buckets": "source, report, bucket_start, dimensions_hash",
+    "cost_daily": "bucket_start, source, provider, cost_kind, model, project_id, api_key_id, user_id",
+    "dimension_names": "source, dimension, id",
+    "balances": "source, balance, unit, observed_at",
 }
 _OWN_COLUMNS = ("first_seen_at",)  # the exporter's clock, not the engine's
 _AMOUNTS = {
@@ -76,10 +81,15 @@ class Exporter:
 
 @contextmanager
 def exporter(
-    folder: Path, database_url: str, *sources: Mapping[str, object], **sections: object
+    folder: Path,
+    database_url: str,
+    *sources: Mapping[str, object],
+    clock: Clock | None = None,
+    environ: Mapping[str, str] | None = None,
+    **sections: object,
 ) -> Iterator[Exporter]:
-    """Yield an exporter of these n8n databases; `url` is written as it is, `sections` too."""
-    environ = {"AIWF_DATABASE_URL": database_url}
+    """Yield an exporter of these sources; n8n's `url` is written as it is, `sections` too."""
+    environ = {"AIWF_DATABASE_URL": database_url, **(environ or {})}
     listed: list[dict[str, object]] = []
     for number, source in enumerate(sources):
         variable = f"SOURCE_{number}_URL"
@@ -96,7 +106,7 @@ def exporter(
     app = App(config, environ)
     try:
         app.prepare()
-        clock = Clock()
+        clock = clock or Clock()
         for poller in app.pollers:
             poller._clock = clock
         yield Exporter(app, clock)

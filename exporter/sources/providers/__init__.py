@@ -1,0 +1,1 @@
+"""One module per provider, gateway or cloud; what they share lies beside them."""

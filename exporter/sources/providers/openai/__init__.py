@@ -1,0 +1,1 @@
+"""OpenAI: usage by hour, costs by day, names of projects, users and keys."""

@@ -1,0 +1,56 @@
+"""An OpenAI organization as a source (Admin API key)."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import ClassVar, Literal
+
+from exporter.http_client import HttpClient
+from exporter.records import Amounts
+from exporter.settings import HttpUrl, Secret
+from exporter.sources.providers.openai import costs, names, usage
+from exporter.sources.providers.reports import ProviderSettings, Report, ReportSource
+
+
+class OpenAiSettings(ProviderSettings):
+    """An OpenAI organization."""
+
+    from_environment: ClassVar[Mapping[str, str]] = {"admin_key": "OPENAI_ADMIN_KEY"}
+
+    kind: Literal["openai"] = "openai"
+    base_url: HttpUrl = "https://api.openai.com/v1"
+    admin_key: Secret
+    """Admin API key of an organization owner (scope api.usage.read)."""
+
+
+def source(settings: OpenAiSettings) -> ReportSource:
+    """Return the organization as a source."""
+    http = HttpClient(
+        settings.base_url,
+        headers={"Authorization": f"Bearer {settings.admin_key.get_secret_value()}"},
+        allow_private=settings.allow_private,
+    )
+    return ReportSource(
+        name=settings.name,
+        provider="openai",
+        reports=[
+            *(
+                Report(
+                    name=kind,
+                    amounts=(Amounts.USAGE,),
+                    rhythm=usage.RHYTHM,
+                    read=partial(usage.read_usage, http, settings.name, kind),
+                    is_optional=kind != "completions",
+                )
+                for kind in usage.GROUPS
+            ),
+            Report(
+                name="costs",
+                amounts=(Amounts.COST,),
+                rhythm=costs.RHYTHM,
+                read=costs.Costs(http, settings.name).read,
+            ),
+        ],
+        names=partial(names.read_names, http, settings.name),
+        history=settings.history,
+        close=http.close,
+    )

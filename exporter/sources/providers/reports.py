@@ -1,0 +1,228 @@
+"""A provider as a source: its reports read span by span, its names, what is left of its credit."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from exporter.errors import RefusedRequestError, SourceError, TransientError
+from exporter.interfaces import Batch, Position
+from exporter.records import (
+    Amounts,
+    Balance,
+    BucketWindow,
+    CostBucket,
+    DimensionName,
+    Json,
+    Record,
+    UsageBucket,
+)
+from exporter.settings import Duration, HttpUrl, SourceSettings
+from exporter.sources.providers.spans import (
+    DAY,
+    Progress,
+    Rhythm,
+    Span,
+    complete_until,
+    cut,
+    due_spans,
+)
+from exporter.sources.providers.summing import Bucket, summed
+from exporter.sources.providers.wire import floor
+
+NAMES_EVERY = timedelta(hours=1)
+_UNAVAILABLE_PAUSE = timedelta(days=1)
+
+
+def _at_most_a_year(value: timedelta) -> timedelta:
+    if value > timedelta(days=366):
+        raise ValueError("a first poll reads at most 366d; older days are read by `backfill`")
+    return value
+
+
+class ProviderSettings(SourceSettings):
+    """What every provider has."""
+
+    every: Duration = timedelta(minutes=5)
+    base_url: HttpUrl
+    """Where its API is; a proxy or gateway of your own stands here."""
+    allow_private: Annotated[bool, Field(strict=True)] = False
+    """Whether base_url may be on a private network or this machine."""
+    history: Annotated[Duration, AfterValidator(_at_most_a_year)] = timedelta(days=35)
+    """How much of the past the first poll reads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One report of a provider: what it counts, how it is read, and how often again."""
+
+    name: str
+    amounts: tuple[Amounts, ...]
+    rhythm: Rhythm
+    read: Callable[[Span], Sequence[Bucket]]
+    """All buckets that begin in the span, or an error: half an answer is none."""
+    is_optional: bool = False
+    """A key or account that may not read it (400, 403, 404) is asked again once a day."""
+
+
+@dataclass
+class _Progresses:
+    """The cursor: how far each report is read, and when names were."""
+
+    reports: dict[str, Progress]
+    names_at: datetime | None = None
+
+    @classmethod
+    def restore(cls, cursor: dict[str, Json], reports: Sequence[Report]) -> "_Progresses":
+        kept = cursor.get("reports")
+        kept = kept if isinstance(kept, dict) else {}
+        names_at = cursor.get("names_at")
+        return cls(
+            {report.name: Progress.restore(kept.get(report.name)) for report in reports},
+            datetime.fromisoformat(str(names_at)) if names_at else None,
+        )
+
+    def cursor(self) -> dict[str, Json]:
+        return {
+            "reports": {name: progress.kept() for name, progress in self.reports.items()},
+            "names_at": self.names_at.isoformat() if self.names_at else None,
+        }
+
+
+@dataclass(kw_only=True)
+class ReportSource:
+    """Polls reports, names and balances of one provider."""
+
+    name: str
+    provider: str
+    reports: Sequence[Report] = ()
+    names: Callable[[], Sequence[DimensionName]] | None = None
+    balances: Callable[[datetime], Sequence[Balance]] | None = None
+    history: timedelta = timedelta(days=35)
+    close: Callable[[], None] = field(default=lambda: None)
+
+    def poll(self, position: Position, now: datetime) -> Iterator[Batch]:
+        """Yield what is new or may have been revised; one report's bad day is not the others'."""
+        progresses = _Progresses.restore(dict(position.cursor), self.reports)
+        failed: TransientError | None = None
+        for report in self.reports:
+            try:
+                yield from self._report(report, progresses, now)
+            except TransientError as error:
+                if error.rest is not None:  # it asked us to be quiet
+                    raise
+                failed = failed or error
+        records: list[Record] = []
+        if self.balances is not None:
+            records += self.balances(now)
+        if self.names is not None and (
+            progresses.names_at is None or now - progresses.names_at >= NAMES_EVERY
+        ):
+            records += self.names()
+            progresses.names_at = now
+        yield Batch(
+            records=records,
+            cursor=progresses.cursor(),
+            caught_up=failed is None,
+            newest_at=self._newest(progresses) if self.reports else now,
+        )
+        if failed is not None:
+            raise failed
+
+    def _newest(self, progresses: _Progresses) -> datetime | None:
+        read = [one.read_until for one in progresses.reports.values() if one.read_until]
+        return min(read, default=None)
+
+    def _report(self, report: Report, progresses: _Progresses, now: datetime) -> Iterator[Batch]:
+        progress = progresses.reports[report.name]
+        if progress.unavailable_at and now - progress.unavailable_at < _UNAVAILABLE_PAUSE:
+            return
+        was_deep = progress.is_deep(now)
+        asked = False
+        for span in due_spans(report.rhythm, progress, now, self.history):
+            asked = True
+            try:
+                windows = self._windows(report, span)
+            except RefusedRequestError as error:
+                if not report.is_optional or error.status == 401:
+                    raise
+                progress.unavailable_at = now
+                yield Batch(
+                    records=[],
+                    cursor=progresses.cursor(),
+                    omissions={f"{report.name}_unavailable": 1},
+                )
+                return
+            progress.read_until = span.until_at
+            progress.asked_at = now
+            yield Batch(records=windows, cursor=progresses.cursor())
+        progress.unavailable_at = None
+        if asked and was_deep:
+            progress.deep_at = now
+
+    def _windows(self, report: Report, span: Span) -> list[BucketWindow]:
+        """Ask for a span and cut the answer into UTC days.
+
+        Raises:
+            SourceError: the answer holds buckets that were not asked for.
+        """
+        buckets = summed(report.read(span))
+        outside = [b for b in buckets if not span.from_at <= b.bucket_start < span.until_at]
+        if outside:
+            raise SourceError(
+                f"{report.name}: asked from {span.from_at} until {span.until_at}, "
+                f"the provider answers with {outside[0].bucket_start}",
+                reason="answer_changed",
+            )
+        settled = complete_until(report.rhythm, span.until_at)
+        windows = []
+        day = floor(span.from_at, DAY)
+        while day < span.until_at:
+            from_at, until_at = max(day, span.from_at), min(day + DAY, span.until_at)
+            windows += [
+                BucketWindow(
+                    source=self.name,
+                    provider=self.provider,
+                    report=report.name,
+                    amounts=amounts,
+                    from_at=from_at,
+                    until_at=until_at,
+                    complete_until=settled,
+                    buckets=tuple(
+                        bucket
+                        for bucket in buckets
+                        if from_at <= bucket.bucket_start < until_at
+                        and isinstance(bucket, _BUCKETS[amounts])
+                    ),
+                )
+                for amounts in report.amounts
+            ]
+            day += DAY
+        return windows
+
+    def backfill(
+        self, position: Position, from_at: datetime, until_at: datetime, now: datetime
+    ) -> Iterator[Batch]:
+        """Yield a range of past days, oldest first; today is the polls' to read."""
+        until_at = min(until_at, floor(now, DAY))
+        done: dict[str, Json] = {"from": from_at.isoformat(), "until": until_at.isoformat()}
+        if all(position.cursor.get(name) == value for name, value in done.items()):
+            done |= position.cursor
+        spans = [
+            (report, span)
+            for report in self.reports
+            for span in cut(floor(from_at, DAY), until_at, report.rhythm)
+        ]
+        for number, (report, span) in enumerate(spans, start=1):
+            kept = done.get(report.name)
+            if kept is not None and span.until_at <= datetime.fromisoformat(str(kept)):
+                continue
+            windows = self._windows(report, span)
+            done[report.name] = span.until_at.isoformat()
+            yield Batch(records=windows, cursor=dict(done), done_ratio=number / len(spans))
+        yield Batch(records=[], cursor={}, done_ratio=1)
+
+
+_BUCKETS: dict[Amounts, type[Bucket]] = {Amounts.USAGE: UsageBucket, Amounts.COST: CostBucket}
