@@ -177,14 +177,13 @@ class Present:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderSpend:
-    """What a provider costs by one kind of cost; None where it is not known yet."""
+    """What a provider costs in a window of UTC days, by one kind of cost."""
 
     provider: str
     cost_kind: str  # estimated | billed
+    cost_window: str  # today, yesterday, month_to_date, usual_day, three_complete_days
     as_of: datetime  # read until then
-    today_usd: Decimal | None
-    yesterday_usd: Decimal | None
-    month_to_date_usd: Decimal | None
+    cost_usd: Decimal | None  # None: not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,12 +35,7 @@ def _of_providers(
     for spend in present.spend:
         labels = {"provider": spend.provider, "cost_kind": spend.cost_kind}
         yield "aiwf_provider_cost_as_of_timestamp_seconds", labels, spend.as_of.timestamp()
-        for window, cost_usd in (
-            ("today", spend.today_usd),
-            ("yesterday", spend.yesterday_usd),
-            ("month_to_date", spend.month_to_date_usd),
-        ):
-            yield "aiwf_provider_cost_usd", {**labels, "window": window}, cost_usd
+        yield "aiwf_provider_cost_usd", {**labels, "window": spend.cost_window}, spend.cost_usd
     for left in present.balances:
         labels = {"provider": left.provider, "balance": left.balance, "unit": left.unit}
         yield "aiwf_provider_balance", labels, left.remaining

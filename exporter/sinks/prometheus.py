@@ -62,7 +62,7 @@ METRICS: Mapping[str, Metric] = {
     "aiwf_llm_call_duration_seconds": Metric("histogram", "From request to the end of the answer.", ("source", "provider", "model"), _CALL_SECONDS),
     "aiwf_llm_time_to_first_token_seconds": Metric("histogram", "From request to the first token.", ("source", "provider", "model"), _FIRST_TOKEN_SECONDS),
     # What providers charge. Bills are dated back and revised: amounts of days are gauges.
-    "aiwf_provider_cost_usd": Metric("gauge", "Cost of UTC days: estimated (usage at list price) or billed, never to be added.", ("source", "provider", "cost_kind", "window")),
+    "aiwf_provider_cost_usd": Metric("gauge", "Cost of UTC days: estimated (usage at list price) or billed, never to be added; usual_day is the mean of the seven days before today.", ("source", "provider", "cost_kind", "window")),
     "aiwf_provider_cost_as_of_timestamp_seconds": Metric("gauge", "Until when the cost is read.", ("source", "provider", "cost_kind")),
     "aiwf_provider_balance": Metric("gauge", "What is left of a credit or quota, in its unit.", ("source", "provider", "balance", "unit")),
     "aiwf_provider_balance_limit": Metric("gauge", "What the credit or quota began with, where there is a limit.", ("source", "provider", "balance", "unit")),

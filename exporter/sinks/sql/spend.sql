@@ -1,49 +1,45 @@
 -- What a source's provider costs now, what is left, how far its reports are read.
 
 -- name: spend
--- A provider that is read and costs nothing is 0; a day that is not read yet is unknown.
-WITH read AS (
-    SELECT provider, CASE amounts WHEN 'usage' THEN 'estimated' ELSE 'billed' END AS cost_kind,
-        min(read_from) AS read_from, min(read_until) AS as_of
-    FROM report_coverage WHERE source = %(source)s
-    GROUP BY 1, 2
-), days AS (
+-- A provider that is read and costs nothing is 0; a day that is not read is unknown, and so is one
+-- on which nothing could be priced.
+WITH clock AS (
     SELECT date_trunc('day', %(now)s::timestamptz, 'UTC') AS today,
         date_trunc('month', %(now)s::timestamptz, 'UTC') AS month_start
-), sums AS (
-    SELECT d.provider, d.cost_kind, d.bucket_start >= days.today AS is_today,
-        d.bucket_start >= days.today - interval '1 day' AND d.bucket_start < days.today AS is_yesterday,
-        d.bucket_start >= days.month_start AS is_month,
-        -- Where nothing could be priced, the cost is unknown.
-        CASE WHEN d.cost_usd > 0 OR d.unpriced_buckets = 0 THEN d.cost_usd END AS cost_usd
-    FROM cost_daily d, days
-    WHERE d.source = %(source)s AND d.bucket_start <= days.today
-        AND d.bucket_start >= least(days.month_start, days.today - interval '1 day')
-), totals AS (
-    SELECT provider, cost_kind,
-        sum(cost_usd) FILTER (WHERE is_today) AS today_usd,
-        bool_or(is_today) AS has_today,
-        sum(cost_usd) FILTER (WHERE is_yesterday) AS yesterday_usd,
-        bool_or(is_yesterday) AS has_yesterday,
-        sum(cost_usd) FILTER (WHERE is_month) AS month_to_date_usd,
-        bool_or(is_month) AS has_month
-    FROM sums GROUP BY 1, 2
+), covered AS (
+    SELECT c.provider, CASE c.amounts WHEN 'usage' THEN 'estimated' ELSE 'billed' END AS cost_kind,
+        c.read_from, c.read_until,
+        -- The end of the newest day that both kinds of cost have settled for.
+        CASE WHEN count(*) OVER (PARTITION BY c.provider) = 2 THEN date_trunc(
+            'day', min(c.complete_until) OVER (PARTITION BY c.provider), 'UTC') END AS complete_until
+    FROM v_source_coverage c WHERE c.source = %(source)s
+), windows AS (
+    SELECT c.provider, c.cost_kind, c.read_until AS as_of, w.*
+    FROM covered c, clock, LATERAL (VALUES
+        ('today', today, today + interval '1 day', c.read_until > today),
+        ('yesterday', today - interval '1 day', today, c.read_until >= today),
+        ('month_to_date', month_start, today + interval '1 day', c.read_until >= month_start),
+        ('usual_day', today - interval '7 days', today, c.read_until >= today),
+        ('three_complete_days', c.complete_until - interval '3 days', c.complete_until,
+            c.complete_until IS NOT NULL)
+    ) w (cost_window, from_at, until_at, is_read)
+    WHERE c.read_from <= w.from_at
 )
-SELECT r.provider, r.cost_kind, r.as_of,
-    CASE WHEN r.as_of > days.today
-        THEN CASE WHEN t.has_today THEN t.today_usd ELSE 0 END END AS today_usd,
-    CASE WHEN r.as_of >= days.today AND r.read_from <= days.today - interval '1 day'
-        THEN CASE WHEN t.has_yesterday THEN t.yesterday_usd ELSE 0 END END AS yesterday_usd,
-    CASE WHEN r.as_of >= days.month_start AND r.read_from <= days.month_start
-        THEN CASE WHEN t.has_month THEN t.month_to_date_usd ELSE 0 END END AS month_to_date_usd
-FROM read r
-CROSS JOIN days
-LEFT JOIN totals t ON t.provider = r.provider AND t.cost_kind = r.cost_kind
+SELECT w.provider, w.cost_kind, w.cost_window, w.as_of,
+    CASE
+        WHEN NOT w.is_read OR (d.cost_usd = 0 AND d.unpriced_buckets > 0) THEN NULL
+        WHEN w.cost_window = 'usual_day' THEN coalesce(d.cost_usd, 0) / 7
+        ELSE coalesce(d.cost_usd, 0)
+    END AS cost_usd
+FROM windows w, LATERAL (
+    SELECT sum(c.cost_usd) AS cost_usd, sum(c.unpriced_buckets) AS unpriced_buckets
+    FROM cost_daily c
+    WHERE c.source = %(source)s AND c.provider = w.provider AND c.cost_kind = w.cost_kind
+        AND c.bucket_start >= w.from_at AND c.bucket_start < w.until_at
+) d
 
 -- name: balances
-SELECT DISTINCT ON (balance, unit) provider, balance, unit, remaining, limit_amount
-FROM balances WHERE source = %(source)s
-ORDER BY balance, unit, observed_at DESC
+SELECT provider, balance, unit, remaining, limit_amount FROM v_balances WHERE source = %(source)s
 
 -- name: coverage
 SELECT provider, report, amounts, complete_until FROM report_coverage WHERE source = %(source)s
