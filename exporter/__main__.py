@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +14,7 @@ from typing import Annotated, Any
 import typer
 import uvicorn
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress, track
 from rich.table import Table
 
 from exporter import __version__, web
@@ -208,6 +209,39 @@ def audit() -> None:
             console.print(f"{name}: {row}")
     console.print(table)
     raise typer.Exit(1 if any(differences.values()) else 0)
+
+
+@cli.command()
+def backfill(
+    source: Annotated[str, typer.Option(help="Its name in the configuration.")],
+    from_: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First UTC day.")],
+    to: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Last UTC day, included.")],
+) -> None:
+    """Read a range of a source's past; broken off, it goes on where it stood."""
+    from_at, until_at = (
+        from_.replace(tzinfo=UTC),
+        min(to.replace(tzinfo=UTC) + timedelta(days=1), datetime.now(UTC)),
+    )
+    if from_at >= until_at:
+        raise ConfigurationError("backfill: --from must be a day before today, and not after --to")
+    logging.getLogger().setLevel(logging.ERROR)
+    app = App(_state["config"])
+    shown = Progress(console=Console(stderr=True), disable=not sys.stderr.isatty())
+    try:
+        app.prepare()
+        with shown:
+            task = shown.add_task(f"reading {source}", total=1)
+            records = app.backfill(
+                source,
+                from_at,
+                until_at,
+                lambda ratio, count: shown.update(
+                    task, completed=ratio, description=f"reading {source}: {count} records"
+                ),
+            )
+    finally:
+        app.stop()
+    console.print(f"{source}: {records} records from {from_at:%Y-%m-%d} to {to:%Y-%m-%d}")
 
 
 @cli.command()

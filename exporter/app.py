@@ -3,12 +3,13 @@
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from exporter import __version__, configuration
+from exporter.backfill import backfill
 from exporter.content import ContentPolicy
 from exporter.errors import ConfigurationError, SinkError
 from exporter.interfaces import PollResult
@@ -120,6 +121,30 @@ class App:
         self.exposition.own("aiwf_sink_up", 1)
         self._ready = True
         return done
+
+    def backfill(
+        self, name: str, from_at: datetime, until_at: datetime, tell: Callable[[float, int], None]
+    ) -> int:
+        """Read a range of a source's past and return how many records came.
+
+        Raises:
+            ConfigurationError: there is no such source, or nothing to backfill in it.
+            TransientError, SourceError, SinkError: asked again, it goes on where it stood.
+        """
+        by_name = {poller.source.name: poller.source for poller in self.pollers}
+        if name not in by_name:
+            raise ConfigurationError(
+                f"backfill: no source is named {name!r}; known: {', '.join(by_name) or 'none'}"
+            )
+        return backfill(
+            by_name[name],
+            self.sink,
+            _preparation(self.settings),
+            from_at=from_at,
+            until_at=until_at,
+            now=datetime.now(UTC),
+            tell=tell,
+        )
 
     def start(self) -> None:
         """Begin to poll, as soon as the database lets us."""

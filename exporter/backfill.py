@@ -55,7 +55,7 @@ def backfill(
                 except RefusedRowsError:
                     first, second = halves(part, position)
                     pending += [second] if first is None else [second, first]
-            records += len(batch.records)
+            records += batch.rows
             if batch.done_ratio is not None:
                 tell(batch.done_ratio, records)
     return records

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
-from exporter.records import ExecutionStatus, Json, Record
+from exporter.records import BucketWindow, ExecutionStatus, Json, Record
 
 Cursor = Mapping[str, Json]
 """Where a source stands; only the source that wrote it understands it."""
@@ -44,6 +44,14 @@ class Batch:
     # Rows that became no record, and why ("not_saved": 2): partial success is said, never hidden.
     omissions: Mapping[str, int] = field(default_factory=dict)
     done_ratio: float | None = None  # how much of a long reading is done, where it is known
+
+    @property
+    def rows(self) -> int:
+        """How much it tells: a window counts as many times as it has buckets."""
+        return sum(
+            len(record.buckets) if isinstance(record, BucketWindow) else 1
+            for record in self.records
+        )
 
 
 @runtime_checkable

@@ -214,7 +214,7 @@ class _Tally:
         return True
 
     def add(self, batch: Batch, position: Position) -> None:
-        self.records += len(batch.records)
+        self.records += batch.rows
         self.newest_at = position.newest_at
         for reason, count in batch.omissions.items():
             self.omissions[reason] = self.omissions.get(reason, 0) + count

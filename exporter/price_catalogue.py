@@ -28,6 +28,7 @@ _PRICED_BY = {
     "output_image_tokens": ("output_image_mtok", "output_mtok"),
     "cache_image_read_tokens": ("cache_image_read_mtok", "cache_read_mtok", "input_mtok"),
     "input_characters": ("input_mchars",),
+    "audio_seconds": ("audio_hours", "input_audio_hours"),
     "input_audio_seconds": ("input_audio_hours", "audio_hours"),
     "web_searches": ("web_searches_kcount",),
     "storage_searches": ("storage_searches_kcount",),
@@ -65,6 +66,8 @@ class Metered:
             "cache_read_tokens": self.cached_input_tokens,
             "cache_write_tokens": self.cache_write_tokens,
             "output_tokens": self.output_tokens,
+            # The catalogue wants the whole beside each of its parts.
+            "audio_seconds": self.quantities.get("input_audio_seconds", 0),
             **self.quantities,
         }
         return {name: amount for name, amount in named.items() if amount}

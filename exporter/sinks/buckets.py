@@ -21,9 +21,9 @@ Row = dict[str, Any]
 
 
 def merge_windows(
-    connection: psycopg.Connection[Row], source: str, windows: Sequence[BucketWindow]
+    connection: psycopg.Connection[Row], windows: Sequence[BucketWindow]
 ) -> list[SpendChange]:
-    """Replace the windows and return what moved.
+    """Replace the windows, which are of one source, and return what moved.
 
     A report's windows of one batch do not overlap.
     """
@@ -31,17 +31,15 @@ def merge_windows(
     for amounts in Amounts:
         chosen = [window for window in windows if window.amounts is amounts]
         if chosen:
-            changes += _merge(connection, source, amounts, chosen)
+            changes += _merge(connection, amounts, chosen)
     return changes
 
 
 def _merge(
-    connection: psycopg.Connection[Row],
-    source: str,
-    amounts: Amounts,
-    windows: Sequence[BucketWindow],
+    connection: psycopg.Connection[Row], amounts: Amounts, windows: Sequence[BucketWindow]
 ) -> list[SpendChange]:
     table = _TABLES[amounts]
+    source = windows[0].source
     parameters = {"source": source, "amounts": amounts, "cost_kind": _COST_KINDS[amounts]}
 
     def run(name: str, values: Mapping[str, object] = parameters) -> psycopg.Cursor[Row]:
@@ -72,16 +70,14 @@ def _merge(
     return changes
 
 
-def merge_names(
-    connection: psycopg.Connection[Row], source: str, names: Iterable[DimensionName]
-) -> None:
+def merge_names(connection: psycopg.Connection[Row], names: Iterable[DimensionName]) -> None:
     """Remember names of ids; a name that the provider no longer tells stays."""
     with connection.cursor() as cursor:
         cursor.executemany(
             _STATEMENTS["name_dimension"].encode(),
             [
                 {
-                    "source": source,
+                    "source": named.source,
                     "dimension": named.dimension,
                     "id": fitted(named.id),
                     "name": fitted(named.name),
@@ -91,16 +87,14 @@ def merge_names(
         )
 
 
-def merge_balances(
-    connection: psycopg.Connection[Row], source: str, balances: Iterable[Balance]
-) -> None:
+def merge_balances(connection: psycopg.Connection[Row], balances: Iterable[Balance]) -> None:
     """Add a row for each balance that moved."""
     with connection.cursor() as cursor:
         cursor.executemany(
             _STATEMENTS["note_balance"].encode(),
             [
                 {
-                    "source": source,
+                    "source": balance.source,
                     "provider": balance.provider,
                     "balance": fitted(balance.balance),
                     "unit": storable(balance.unit),

@@ -52,11 +52,11 @@ class Merge:
         if sorted_out.calls:
             changes += self._merge_llm_calls(sorted_out.calls)
         if sorted_out.windows:
-            changes += buckets.merge_windows(self._connection, self._source, sorted_out.windows)
+            changes += buckets.merge_windows(self._connection, sorted_out.windows)
         if sorted_out.names:
-            buckets.merge_names(self._connection, self._source, sorted_out.names)
+            buckets.merge_names(self._connection, sorted_out.names)
         if sorted_out.balances:
-            buckets.merge_balances(self._connection, self._source, sorted_out.balances)
+            buckets.merge_balances(self._connection, sorted_out.balances)
         return changes
 
     def _merge_workflows(self, workflows: Sequence[Workflow]) -> None:

@@ -31,7 +31,8 @@ TABLES = {
     "llm_latencies_hourly": "bucket_start, source, workflow_id, provider, model, latency_bucket",
     "usage_buckets": "source, report, bucket_start, dimensions_hash",
     "cost_buckets": "source, report, bucket_start, dimensions_hash",
-    "cost_daily": "bucket_start, source, provider, cost_kind, model, project_id, api_key_id, user_id",
+    "cost_daily": "bucket_start, source, provider, cost_kind, model, project_id, api_key_id, "
+    "user_id",
     "dimension_names": "source, dimension, id",
     "balances": "source, balance, unit, observed_at",
 }

@@ -63,14 +63,8 @@ class Month:
         self._running, self._exporter = ExitStack(), None
         process = _PROCESSES.Process(
             target=_poll_and_die,
-            args=(
-                str(self.folder),
-                self.database_url,
-                dict(self.source),
-                dict(self.environ),
-                self.clock.now,
-                exchange,
-            ),
+            args=(self.folder, self.database_url, self.clock.now, exchange),
+            kwargs={"source": dict(self.source), "environ": dict(self.environ)},
         )
         process.start()
         process.join(60)
@@ -121,18 +115,17 @@ class Month:
 
 
 def _poll_and_die(
-    folder: str,
+    folder: Path,
     database_url: str,
-    source: dict[str, object],
-    environ: dict[str, str],
     now: datetime,
     exchange: int,
+    *,
+    source: dict[str, object],
+    environ: dict[str, str],
 ) -> None:
     clock = Clock()
     clock.now = now
-    with exporter(Path(folder), database_url, source, clock=clock, environ=environ) as ours:
+    with exporter(folder, database_url, source, clock=clock, environ=environ) as ours:
         die_at(exchange)
         ours.poll()
     os._exit(0)
-
-
