@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import yaml
+
 from exporter.app import App
 from exporter.demo.companions import GRAFANA, PROMETHEUS, start_grafana, start_prometheus
 from exporter.demo.company_process import prepare_n8n, work
+from exporter.demo.company_providers import CompanyProviders
 from exporter.demo.embedded_postgres import EmbeddedPostgres, free_port
 from exporter.interfaces import PollResult
 
@@ -41,17 +44,24 @@ def running_demo(tell: Callable[[str], None]) -> Iterator[Demo]:
         for name in ("n8n", "aiwf"):
             postgres.create_database(name)
         tell("the simulated company works through a week of history")
-        n8n = prepare_n8n(postgres.url("n8n"), datetime.now(UTC))
+        now = datetime.now(UTC)
+        providers = CompanyProviders(now)
+        n8n = prepare_n8n(postgres.url("n8n"), now, meter=providers.meter)
+        sources, keys = stack.enter_context(providers.served(lambda: datetime.now(UTC)))
 
         port = _free_port_near(_PREFERRED_PORT)
         dashboard_password = secrets.token_urlsafe(16)
+        configuration = data / "config.yml"
+        n8n_source = {"name": "n8n", "kind": "n8n", "url": {"env": "N8N_DATABASE_URL"}}
+        configuration.write_text(yaml.safe_dump({"sources": [n8n_source, *sources]}))
         app = App(
-            None,
+            configuration,
             {
                 "AIWF_DATABASE_URL": postgres.url("aiwf"),
                 "AIWF_DASHBOARD_PASSWORD": dashboard_password,
                 "AIWF_LISTEN": f"127.0.0.1:{port}",
                 "N8N_DATABASE_URL": postgres.url("n8n"),
+                **keys,
             },
         )
         tell("the exporter reads it")

@@ -26,7 +26,7 @@ from exporter.demo.n8n_statements import (
 from exporter.demo.simulation import ERROR_WORKFLOW, Simulation, all_versions
 from exporter.demo.texts import compact_json
 from exporter.demo.traffic import Story
-from exporter.demo.truth import Truth, TruthKeeper
+from exporter.demo.truth import Meter, Truth, TruthKeeper
 
 _RETRY_SUCCESS_COLUMN = 4
 _SIZE_COLUMN = 12
@@ -59,13 +59,13 @@ class StepCounts:
 class SimulatedN8n:
     """The simulated company's n8n on one PostgreSQL database; not safe for threads."""
 
-    def __init__(self, url: str, seed: int = 1) -> None:
+    def __init__(self, url: str, seed: int = 1, *, meter: Meter | None = None) -> None:
         self._url = url
         self._seed = seed
         self._sql = statements()
         self._connection: psycopg.Connection[Any] | None = None
         self._simulation: Simulation | None = None
-        self._keeper = TruthKeeper()
+        self._keeper = TruthKeeper(meter)
         # (due, execution id, number of the state that comes next, execution)
         self._open: list[tuple[datetime, int, int, Execution]] = []
 

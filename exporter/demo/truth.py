@@ -1,7 +1,7 @@
 """What a reader of the simulated database must find, counted by the simulator itself."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from exporter.demo.n8n_rows import Execution
@@ -52,10 +52,15 @@ class Truth:
     llm: Mapping[tuple[str, str], LlmTotals]  # by workflow and model; each call once
 
 
+Meter = Callable[[Execution, LlmCall], None]
+"""Hears of every call that a provider served, once."""
+
+
 class TruthKeeper:
     """Counts along while states are written."""
 
-    def __init__(self) -> None:
+    def __init__(self, meter: Meter | None = None) -> None:
+        self._meter = meter
         self._executions: Counter[tuple[str, str]] = Counter()
         self._llm: dict[tuple[str, str], LlmTotals] = {}
 
@@ -71,6 +76,8 @@ class TruthKeeper:
                     key = (workflow, call.model)
                     totals = self._llm.get(key, LlmTotals())
                     self._llm[key] = totals.with_call(call, is_stored=is_stored)
+                    if self._meter is not None:
+                        self._meter(execution, call)
 
     def truth(self) -> Truth:
         """Return the totals so far."""
