@@ -51,6 +51,7 @@ _QUANTITIES = {
     "usage_bytes": "stored_bytes",
     "num_sessions": "sessions",
 }
+_SEARCHES = {"web_search_calls": "web_searches", "file_search_calls": "storage_searches"}
 
 
 class _Bucket(msgspec.Struct):
@@ -83,7 +84,9 @@ def _usage_bucket(source: str, kind: str, at: datetime, row: dict[str, Any]) -> 
         if cached:
             name = f"input_{modality}_tokens"
             quantities[name] = quantities.get(name, 0) + cached
-    requests = count(row, "num_model_requests")
+    searches = _SEARCHES.get(kind)
+    if searches is not None:
+        quantities |= counts(row, {"num_requests": searches})
     return UsageBucket(
         source=source,
         provider="openai",
@@ -96,7 +99,8 @@ def _usage_bucket(source: str, kind: str, at: datetime, row: dict[str, Any]) -> 
         user_id=text(row, "user_id"),
         service_tier=tier,
         dimensions=texts(row, ("size", "source", "context_level")),
-        requests=count(row, "num_requests") if requests is None else requests,
+        # Requests that search are counted with the completions already.
+        requests=None if searches else count(row, "num_model_requests"),
         input_tokens=count(row, "input_tokens"),
         cached_input_tokens=count(row, "input_cached_tokens"),
         cache_write_tokens=count(row, "input_cache_write_tokens"),
