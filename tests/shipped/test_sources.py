@@ -1,6 +1,6 @@
 """Every kind of source is told of in every place that has to know it."""
 
-from collections import defaultdict
+import re
 from pathlib import Path
 
 import pytest
@@ -66,8 +66,9 @@ def test_the_example_configuration_shows_every_setting_of_every_kind() -> None:
 
 def test_the_example_configuration_is_accepted() -> None:
     document = yaml.safe_load(EXAMPLE.read_text())
+    environ = dict.fromkeys(re.findall(r"{env: (\w+)}", EXAMPLE.read_text()), "x")
 
-    settings = configuration.load(EXAMPLE, KIND_SETTINGS, defaultdict(lambda: "x"))
+    settings = configuration.load(EXAMPLE, KIND_SETTINGS, environ)
 
     listed = [source["name"] for source in document["sources"]]
     assert listed == [source.name for source in settings.sources]

@@ -18,7 +18,7 @@ WITH clock AS (
     FROM covered c, clock, LATERAL (VALUES
         ('today', today, today + interval '1 day', c.read_until > today),
         ('yesterday', today - interval '1 day', today, c.read_until >= today),
-        ('month_to_date', month_start, today + interval '1 day', c.read_until >= month_start),
+        ('month_to_date', month_start, today + interval '1 day', c.read_until > month_start),
         ('usual_day', today - interval '7 days', today, c.read_until >= today),
         ('three_complete_days', c.complete_until - interval '3 days', c.complete_until,
             c.complete_until IS NOT NULL)
