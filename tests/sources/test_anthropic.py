@@ -565,3 +565,24 @@ def test_a_report_that_is_gone_for_good_is_no_refresh(refreshing: Refreshing) ->
             read(made("anthropic", "admin_key", server.url, ADMIN_KEY), "messages", A_DAY)
 
     assert 1 == len(server.requests)
+
+
+def test_a_correction_of_three_weeks_ago_is_seen_within_a_day(
+    tmp_path: Path, one_database_url: str, clock: Clock
+) -> None:
+    ledger = Ledger()
+    call = Usage(at=END - 20 * DAY, model="claude-a", cost_usd=Decimal("2.5"), input_tokens=10)
+    number = ledger.add(call)
+    clock.now = END + 9 * HOUR
+    ledger.revise(number, at=clock.now + 2 * HOUR, cost_usd=Decimal("1.75"))
+    settings = {"history": "30d"}
+    with (
+        ProviderServer(AnthropicApi(ledger), clock) as server,
+        asking(tmp_path, one_database_url, server, clock, **settings) as ours,
+    ):
+        ours.poll_ok()
+        assert Decimal("2.5") == billed_per_day(one_database_url)
+        clock.advance(days=1)
+        ours.poll_ok()
+
+    assert Decimal("1.75") == billed_per_day(one_database_url)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -28,18 +29,24 @@ from exporter.sources.providers.spans import (
     complete_until,
     cut,
     due_spans,
+    earliest,
+    latest,
 )
 from exporter.sources.providers.summing import Bucket, summed
 from exporter.sources.providers.wire import floor
 
 NAMES_EVERY = timedelta(hours=1)
 _UNAVAILABLE_PAUSE = timedelta(days=1)
+_UNAVAILABLE = (400, 403, 404, 410)
 
 
 def _at_most_a_year(value: timedelta) -> timedelta:
     if value > timedelta(days=366):
         raise ValueError("a first poll reads at most 366d; older days are read by `backfill`")
     return value
+
+
+History = Annotated[Duration, AfterValidator(_at_most_a_year)]
 
 
 class ProviderSettings(SourceSettings):
@@ -50,7 +57,7 @@ class ProviderSettings(SourceSettings):
     """Where its API is; a proxy or gateway of your own stands here."""
     allow_private: Annotated[bool, Field(strict=True)] = False
     """Whether base_url may be on a private network or this machine."""
-    history: Annotated[Duration, AfterValidator(_at_most_a_year)] = timedelta(days=35)
+    history: History = timedelta(days=35)
     """How much of the past the first poll reads."""
 
 
@@ -64,7 +71,13 @@ class Report:
     read: Callable[[Span], Sequence[Bucket]]
     """All buckets that begin in the span, or an error: half an answer is none."""
     is_optional: bool = False
-    """A key or account that may not read it (400, 403, 404) is asked again once a day."""
+    """A key or account that may not read it (400, 403, 404, 410) is asked again once a day."""
+    instead: Callable[[Span], Sequence[Bucket]] | None = None
+    """How the same is read while `read` is refused; windows of both replace each other."""
+
+    def goes_on(self, error: RefusedRequestError) -> bool:
+        """Whether a refusal ends only this report, or this way to read it."""
+        return error.status in _UNAVAILABLE and (self.is_optional or self.instead is not None)
 
 
 @dataclass
@@ -114,22 +127,53 @@ class ReportSource:
                 if error.rest is not None:  # it asked us to be quiet
                     raise
                 failed = failed or error
-        records: list[Record] = []
-        if self.balances is not None:
-            records += self.balances(now)
-        if self.names is not None and (
-            progresses.names_at is None or now - progresses.names_at >= NAMES_EVERY
-        ):
-            records += self.names()
-            progresses.names_at = now
+        records, omissions, failed_besides = self._besides(progresses, now)
+        failed = failed or failed_besides
         yield Batch(
             records=records,
             cursor=progresses.cursor(),
             caught_up=failed is None,
             newest_at=self._newest(progresses) if self.reports else now,
+            omissions=omissions,
         )
         if failed is not None:
             raise failed
+
+    def _besides(
+        self, progresses: _Progresses, now: datetime
+    ) -> tuple[list[Record], dict[str, int], TransientError | None]:
+        """Ask for balances and names; reports are worth having without them."""
+        asks: dict[str, Callable[[], Sequence[Record]]] = {}
+        if self.balances is not None:
+            asks["balances"] = partial(self.balances, now)
+        names_at = progresses.names_at
+        if self.names is not None and (names_at is None or now - names_at >= NAMES_EVERY):
+            asks["names"] = self.names
+        records: list[Record] = []
+        omissions: dict[str, int] = {}
+        failed: TransientError | None = None
+        for what, ask in asks.items():
+            try:
+                records += ask()
+            except TransientError as error:
+                if error.rest is not None:
+                    raise
+                failed = failed or error
+                continue
+            except RefusedRequestError as error:
+                if error.status not in _UNAVAILABLE or self._tells_nothing(progresses):
+                    raise
+                omissions[f"{what}_unavailable"] = 1
+            if what == "names":
+                progresses.names_at = now
+        return records, omissions, failed
+
+    def _tells_nothing(self, progresses: _Progresses) -> bool:
+        """Whether each report is refused too."""
+        return all(
+            progresses.reports[report.name].unavailable_at and report.instead is None
+            for report in self.reports
+        )
 
     def _newest(self, progresses: _Progresses) -> datetime | None:
         read = [one.read_until for one in progresses.reports.values() if one.read_until]
@@ -137,38 +181,48 @@ class ReportSource:
 
     def _report(self, report: Report, progresses: _Progresses, now: datetime) -> Iterator[Batch]:
         progress = progresses.reports[report.name]
+        read = report.read
         if progress.unavailable_at and now - progress.unavailable_at < _UNAVAILABLE_PAUSE:
-            return
+            if report.instead is None:
+                return
+            read = report.instead
         was_deep = progress.is_deep(now)
         asked = False
         for span in due_spans(report.rhythm, progress, now, self.history):
             asked = True
             try:
-                windows = self._windows(report, span)
+                windows = self._windows(report, read, span)
             except RefusedRequestError as error:
-                if not report.is_optional or error.status == 401:
+                if read is report.instead or not report.goes_on(error):
                     raise
                 progress.unavailable_at = now
-                yield Batch(
-                    records=[],
-                    cursor=progresses.cursor(),
-                    omissions={f"{report.name}_unavailable": 1},
-                )
-                return
-            progress.read_until = span.until_at
+                if report.instead is None:
+                    yield Batch(
+                        records=[],
+                        cursor=progresses.cursor(),
+                        omissions={f"{report.name}_unavailable": 1},
+                    )
+                    return
+                read = report.instead
+                windows = self._windows(report, read, span)
+            # A look back that breaks off must not begin earlier each time.
+            progress.read_until = max(progress.read_until or span.until_at, span.until_at)
             progress.asked_at = now
             yield Batch(records=windows, cursor=progresses.cursor())
-        progress.unavailable_at = None
+        if asked and read is report.read:
+            progress.unavailable_at = None
         if asked and was_deep:
             progress.deep_at = now
 
-    def _windows(self, report: Report, span: Span) -> list[BucketWindow]:
+    def _windows(
+        self, report: Report, read: Callable[[Span], Sequence[Bucket]], span: Span
+    ) -> list[BucketWindow]:
         """Ask for a span and cut the answer into UTC days.
 
         Raises:
             SourceError: the answer holds buckets that were not asked for.
         """
-        buckets = summed(report.read(span))
+        buckets = summed(read(span))
         outside = [b for b in buckets if not span.from_at <= b.bucket_start < span.until_at]
         if outside:
             raise SourceError(
@@ -213,16 +267,28 @@ class ReportSource:
         spans = [
             (report, span)
             for report in self.reports
-            for span in cut(floor(from_at, DAY), until_at, report.rhythm)
+            for span in cut(
+                max(floor(from_at, DAY), earliest(report.rhythm, now)),
+                min(until_at, latest(report.rhythm, now)),
+                report.rhythm,
+            )
         ]
         for number, (report, span) in enumerate(spans, start=1):
             kept = done.get(report.name)
             if kept is not None and span.until_at <= datetime.fromisoformat(str(kept)):
                 continue
-            windows = self._windows(report, span)
+            windows = self._past(report, span)
             done[report.name] = span.until_at.isoformat()
             yield Batch(records=windows, cursor=dict(done), done_ratio=number / len(spans))
         yield Batch(records=[], cursor={}, done_ratio=1)
+
+    def _past(self, report: Report, span: Span) -> list[BucketWindow]:
+        try:
+            return self._windows(report, report.read, span)
+        except RefusedRequestError as error:
+            if not report.goes_on(error):
+                raise
+            return self._windows(report, report.instead, span) if report.instead else []
 
 
 _BUCKETS: dict[Amounts, type[Bucket]] = {Amounts.USAGE: UsageBucket, Amounts.COST: CostBucket}

@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 from exporter.records import Json
 from exporter.sources.providers.wire import floor
 
+SECOND = timedelta(seconds=1)  # times are asked for to the second
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+_FIRST = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class Rhythm:
     reaches_back: timedelta | None = None  # how far the provider keeps it
     every: timedelta | None = None  # not asked more often than this
     with_present: bool = True  # whether the bucket under way is told
+    told_after: timedelta = timedelta(0)  # otherwise, how long after its end a bucket is told
 
 
 @dataclass
@@ -67,15 +70,28 @@ def due_spans(
     """Yield the spans to ask for now, oldest first; none while it is too early."""
     if rhythm.every and progress.asked_at and now - progress.asked_at < rhythm.every:
         return
-    horizon = now if rhythm.with_present else floor(now, rhythm.bucket)
+    horizon = latest(rhythm, now)
     if progress.read_until is None:
         start = floor(now - history, DAY)
     else:
         back = rhythm.reread_daily if progress.is_deep(now) else rhythm.reread
         start = min(progress.read_until, horizon) - back
-    if rhythm.reaches_back is not None:
-        start = max(start, floor(now - rhythm.reaches_back, DAY) + DAY)
+    start = max(start, earliest(rhythm, now))
     yield from cut(floor(start, rhythm.bucket), horizon, rhythm)
+
+
+def earliest(rhythm: Rhythm, now: datetime) -> datetime:
+    """Return from when on the provider still tells: an empty answer about before is no answer."""
+    if rhythm.reaches_back is None:
+        return _FIRST
+    return floor(now - rhythm.reaches_back, DAY) + DAY
+
+
+def latest(rhythm: Rhythm, now: datetime) -> datetime:
+    """Return until when the provider tells by now."""
+    if rhythm.with_present:
+        return floor(now, SECOND)
+    return floor(now - rhythm.told_after, rhythm.bucket)
 
 
 def cut(from_at: datetime, until_at: datetime, rhythm: Rhythm) -> Iterator[Span]:

@@ -34,11 +34,13 @@ def _sum(one: Bucket, other: Bucket) -> Bucket:
             },
         )
     assert isinstance(one, CostBucket) and isinstance(other, CostBucket)  # noqa: S101, PT018  # one key
+    has_one_unit = one.quantity_unit == other.quantity_unit
     return replace(
         one,
         amount=one.amount + other.amount,
         list_amount=_amounts(one.list_amount, other.list_amount),
-        quantity=_amounts(one.quantity, other.quantity),
+        quantity=_amounts(one.quantity, other.quantity) if has_one_unit else None,
+        quantity_unit=one.quantity_unit if has_one_unit else None,
     )
 
 
@@ -47,4 +49,5 @@ def _added(one: int | None, other: int | None) -> int | None:
 
 
 def _amounts(one: Decimal | None, other: Decimal | None) -> Decimal | None:
-    return other if one is None else one if other is None else one + other
+    """Return the sum where both are known: a part of it would look like a discount."""
+    return None if one is None or other is None else one + other

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Annotated, Any
 
 import msgspec
@@ -14,6 +14,8 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=_LARGEST)]
 """A number of tokens, requests …: whole, never negative."""
 _OLDEST = datetime(2015, 1, 1, tzinfo=UTC)
 _HUNDRED = Decimal(100)
+_EXACT = Context(prec=200)  # more digits than an amount may have
+_MOST_DIGITS, _MOST_PLACES = 15, 100  # beyond, it is no money, and databases refuse it
 
 
 def _changed(message: str) -> SourceError:
@@ -24,16 +26,17 @@ def dollars(amount: Decimal) -> Decimal:
     """Return an amount that is in the currency's unit, whatever the wire wrote it as.
 
     Raises:
-        SourceError: it is not finite.
+        SourceError: it is not finite, or not of this world.
     """
-    if not amount.is_finite():
-        raise _changed(f"an amount of money is {amount}")
+    places = amount.as_tuple().exponent
+    if not isinstance(places, int) or amount.adjusted() > _MOST_DIGITS or places < -_MOST_PLACES:
+        raise _changed(f"an amount of money is {str(amount)[:40]}")
     return amount
 
 
 def from_cents(amount: Decimal) -> Decimal:
     """Return an amount that is in hundredths of the currency's unit."""
-    return dollars(amount) / _HUNDRED
+    return _EXACT.divide(dollars(amount), _HUNDRED)
 
 
 def count(row: Mapping[str, Any], name: str) -> int | None:
@@ -94,6 +97,18 @@ def plausible(at: datetime) -> datetime:
     at = at.astimezone(UTC)
     if at < _OLDEST:
         raise _changed(f"the time {at} is long ago")
+    return at
+
+
+def start_of_day(at: datetime) -> datetime:
+    """Return the time in UTC of what is told by day.
+
+    Raises:
+        SourceError: no UTC day begins then.
+    """
+    at = plausible(at)
+    if at != floor(at, timedelta(days=1)):
+        raise _changed(f"no day begins at {at}")
     return at
 
 
