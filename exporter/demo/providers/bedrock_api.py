@@ -15,7 +15,7 @@ from exporter.demo.providers.spans import DAY, by_span, spans
 from exporter.demo.providers.wire import Answer, RefusalError, Request
 
 ACCESS_KEY_ID = "AKIASIMULATEDSIMULAT"
-SECRET_ACCESS_KEY = "simulated"  # noqa: S105 - of the simulation
+SECRET_ACCESS_KEY = "simulated/secret+access+key+of+nobody"  # noqa: S105 - of the simulation
 _METRICS_TARGET = "GraniteServiceVersion20100801"
 _COSTS_TARGET = "AWSInsightsIndexService"
 _JSON = {"Content-Type": "application/x-amz-json-1.1"}

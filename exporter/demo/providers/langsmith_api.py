@@ -23,16 +23,18 @@ class LangSmithApi:
     `is_old` knows no API v2, as a LangSmith before 0.16; `most_rows` is the largest page.
     """
 
-    def __init__(self, book: CallBook, *, is_old: bool = False, most_rows: int = 1000) -> None:
+    def __init__(
+        self,
+        book: CallBook,
+        workflows: Sequence[str],
+        *,
+        is_old: bool = False,
+        most_rows: int = 1000,
+    ) -> None:
         self.book = book
         self.is_old = is_old
         self.most_rows = most_rows
-        self.projects: dict[str, str] = {}  # name → id
-
-    def introduce(self, *workflows: str) -> None:
-        """Make the projects, before which no run of them is told."""
-        for name in workflows:
-            self.projects[name] = str(uuid5(NAMESPACE_URL, name))
+        self.projects = {name: str(uuid5(NAMESPACE_URL, name)) for name in workflows}
 
     def answer(self, request: Request, now: datetime) -> Answer:
         """Answer a request at a moment."""
@@ -119,7 +121,8 @@ class LangSmithApi:
         return [
             (shown, project_id)
             for shown in reversed(self.book.shown(now, start, until))
-            if (project_id := self.projects.get(shown.call.workflow)) in _names(project_ids)
+            if not shown.call.is_embedding  # runs of another type
+            and (project_id := self.projects.get(shown.call.workflow)) in _names(project_ids)
             and project_id is not None
         ]
 

@@ -62,7 +62,7 @@ class LiteLlmDatabase:
 
 def _row(call: LoggedCall) -> dict[str, Any]:
     naive = {
-        name: at and at.astimezone(UTC).replace(tzinfo=None)
+        name: at.astimezone(UTC).replace(tzinfo=None)
         for name, at in (
             ("started_at", call.started_at),
             ("finished_at", call.finished_at),

@@ -59,6 +59,7 @@ class OpenRouterApi:
         reports: dict[str, Callable[[Request, datetime], object]] = {
             "/credits": self._credits,
             "/keys": self._keys,
+            "/workspaces": self._workspaces,
             "/activity": self._activity,
         }
         if path not in reports:
@@ -139,6 +140,17 @@ class OpenRouterApi:
     def _spent(self, now: datetime, start: datetime, keep: Callable[[Usage], bool]) -> Decimal:
         usages = self.ledger.visible(now, start, now + timedelta(microseconds=1))
         return sum((usage.cost_usd for usage in usages if keep(usage)), Decimal(0))
+
+    def _workspaces(self, request: Request, now: datetime) -> object:
+        allow_only(request, frozenset({"offset", "limit"}))
+        offset = bounded(request, "offset", 0, 1_000_000, least=0)
+        limit = bounded(request, "limit", 50, 100)
+        known = [
+            {"id": item.id, "name": item.name, "created_at": item.created_at.isoformat()}
+            for item in self.ledger.named("project")
+            if item.created_at <= now and not _is_gone(item, now)
+        ]
+        return known[offset : offset + limit]
 
     def _activity(self, request: Request, now: datetime) -> object:
         parameters = {"date", "api_key_hash", "user_id", "workspace_id", "group_by"}

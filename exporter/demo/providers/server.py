@@ -138,6 +138,9 @@ class ProviderServer:
         return answer
 
     def _page_number(self, request: Request) -> int:
+        told = getattr(self._api, "page_number", None)  # of a dialect that pages in its own way
+        if told is not None:
+            return int(told(request))
         tokens = [request.query[name][0] for name in PAGING_PARAMETERS if name in request.query]
         if isinstance(self._api, PagedElsewhere) and (token := self._api.page_token(request)):
             tokens.append(token)

@@ -19,7 +19,7 @@ _MODELS: tuple[tuple[str, str, str | None, str], ...] = (
     ("openai", "text-embedding-3-small", "0.02", "0"),
     ("ollama", "support-router-7b", None, "0"),
 )
-_WORKFLOWS = ("support-triage", "invoice-check", "nightly-report")
+WORKFLOWS = ("support-triage", "invoice-check", "nightly-report")
 _CUSTOMERS = ("acme", "globex", None)
 _PER_HOUR = (2, 1, 1, 1, 1, 2, 3, 4, 5, 6, 6, 5, 4, 5, 6, 6, 5, 4, 4, 3, 3, 2, 2, 2)
 
@@ -44,7 +44,7 @@ def simulated_calls(seed: int, until: datetime, days: int = 30) -> CallBook:
 
 def _trace(rng: Random, at: datetime) -> list[LoggedCall]:
     trace_id = _uuid(rng)
-    workflow = rng.choice(_WORKFLOWS)
+    workflow = rng.choice(WORKFLOWS)
     customer = rng.choice(_CUSTOMERS)
     calls = []
     for _ in range(rng.randint(1, 3)):
@@ -92,10 +92,16 @@ def _call(rng: Random, started_at: datetime) -> LoggedCall:
     )
     if not failed:
         return call
-    nothing = dict.fromkeys(
-        ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens"), 0
+    return replace(
+        call,
+        error="RateLimitError",
+        cost_usd=None,
+        input_tokens=0,
+        cached_input_tokens=0,
+        cache_write_tokens=0,
+        output_tokens=0,
+        reasoning_tokens=0,
     )
-    return replace(call, error="RateLimitError", cost_usd=None, reasoning_tokens=0, **nothing)
 
 
 def _correct(book: CallBook, calls: list[LoggedCall], until: datetime) -> None:

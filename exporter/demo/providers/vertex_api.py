@@ -5,6 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from importlib import import_module
 from typing import Any
 from urllib.parse import parse_qsl
@@ -35,32 +36,37 @@ _PARAMETERS = frozenset(
 _CODES = {401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 429: "RESOURCE_EXHAUSTED"}
 
 
+@cache
+def _private_key() -> Any:
+    rsa = import_module("cryptography.hazmat.primitives.asymmetric.rsa")
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def key_file(project: str = "acme-web") -> str:
+    """Return the content of a key file that lets one in; another in each process."""
+    words = import_module("cryptography.hazmat.primitives.serialization")
+    private_key = _private_key().private_bytes(
+        words.Encoding.PEM, words.PrivateFormat.PKCS8, words.NoEncryption()
+    )
+    return json.dumps(
+        {
+            "type": "service_account",
+            "project_id": project,
+            "private_key_id": "simulated",
+            "private_key": private_key.decode(),
+            "client_email": CLIENT_EMAIL,
+            "token_uri": "https://oauth2.googleapis.com/token",
+        }
+    )
+
+
 class VertexApi:
-    """Answers as Google does, to whoever has the key file that it made."""
+    """Answers as Google does, to whoever has the key file."""
 
     def __init__(self, ledger: Ledger, *, series_per_page: int = 1000) -> None:
         self.ledger = ledger
         self.series_per_page = series_per_page
         self._tokens: dict[str, datetime] = {}
-        rsa = import_module("cryptography.hazmat.primitives.asymmetric.rsa")
-        self._key: Any = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-    def key_file(self, url: str, project: str = "acme-web") -> str:
-        """Return the content of a key file, with which tokens are got at this address."""
-        words = import_module("cryptography.hazmat.primitives.serialization")
-        private_key = self._key.private_bytes(
-            words.Encoding.PEM, words.PrivateFormat.PKCS8, words.NoEncryption()
-        )
-        return json.dumps(
-            {
-                "type": "service_account",
-                "project_id": project,
-                "private_key_id": "simulated",
-                "private_key": private_key.decode(),
-                "client_email": CLIENT_EMAIL,
-                "token_uri": f"{url}{TOKEN_PATH}",
-            }
-        )
 
     def answer(self, request: Request, now: datetime) -> Answer:
         """Answer a request at a moment."""
@@ -89,7 +95,7 @@ class VertexApi:
         try:
             claims = jwt.decode(
                 form["assertion"],
-                self._key.public_key(),
+                _private_key().public_key(),
                 algorithms=["RS256"],
                 audience=f"http://{request.headers['host']}{TOKEN_PATH}",
                 issuer=CLIENT_EMAIL,

@@ -1,0 +1,1 @@
+"""Deepgram: usage by model and billed dollars by day, balances, names of projects and keys."""

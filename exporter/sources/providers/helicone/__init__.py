@@ -1,0 +1,1 @@
+"""Helicone: every request that it logged, with the cost that it names."""

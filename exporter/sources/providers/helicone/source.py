@@ -1,0 +1,49 @@
+"""A Helicone organization as a source (an API key that may read requests)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from exporter.http_client import HttpClient
+from exporter.records import LlmCall
+from exporter.settings import HttpUrl, Secret
+from exporter.sources.providers.call_log import CallLogSource
+from exporter.sources.providers.call_words import CallDimensions
+from exporter.sources.providers.helicone.calls import call_of
+from exporter.sources.providers.helicone.requests import requests
+from exporter.sources.providers.reports import ProviderSettings
+from exporter.sources.providers.spans import Span
+
+
+class HeliconeSettings(ProviderSettings):
+    """A Helicone organization."""
+
+    from_environment: ClassVar[Mapping[str, str]] = {"api_key": "HELICONE_API_KEY"}
+
+    kind: Literal["helicone"] = "helicone"
+    base_url: HttpUrl = "https://api.helicone.ai"
+    """Your own Helicone, or that of the region: https://eu.api.helicone.ai."""
+    api_key: Secret
+    """API key that may read."""
+    dimensions: CallDimensions = CallDimensions(workflow=("workflow", "Helicone-Session-Name"))
+    page_rows: Annotated[int, Field(strict=True, ge=1, le=1000)] = 500
+    """Requests read at once; fewer, where your Helicone sends long bodies along."""
+
+
+def source(settings: HeliconeSettings) -> CallLogSource:
+    """Return the organization as a source."""
+    http = HttpClient(
+        settings.base_url,
+        headers={"Authorization": f"Bearer {settings.api_key.get_secret_value()}"},
+        allow_private=settings.allow_private,
+    )
+
+    def read(span: Span) -> Iterator[Sequence[LlmCall]]:
+        for page in requests(http, span, settings.page_rows):
+            found = (
+                call_of(one, source=settings.name, dimensions=settings.dimensions) for one in page
+            )
+            yield [call for call in found if call is not None]
+
+    return CallLogSource(name=settings.name, read=read, history=settings.history, close=http.close)

@@ -1,0 +1,1 @@
+"""Langfuse: the model calls of a project, with the cost that Langfuse names."""

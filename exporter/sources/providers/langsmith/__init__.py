@@ -1,0 +1,1 @@
+"""LangSmith: the model calls of a workspace's projects, with the cost that LangSmith names."""

@@ -1,0 +1,1 @@
+"""LiteLLM proxy: every call with its cost, read from its own PostgreSQL."""

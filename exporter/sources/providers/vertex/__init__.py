@@ -1,0 +1,1 @@
+"""Vertex AI: usage by hour from Cloud Monitoring."""

@@ -1,0 +1,1 @@
+"""xAI: dollars by day and what they were for, and what is left of prepaid credits."""
