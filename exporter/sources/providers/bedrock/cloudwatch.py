@@ -27,9 +27,9 @@ def listed(door: Door) -> list[Metric]:
         door, "list_metrics", "Metrics", Namespace=_NAMESPACE, Dimensions=[{"Name": "ModelId"}]
     ):
         for metric in page["Metrics"]:
-            match metric:
-                case {"MetricName": str(name), "Dimensions": [{"Name": "ModelId", "Value": model}]}:
-                    found.add((str(model), name))
+            dimensions = metric.get("Dimensions", ())
+            if [one.get("Name") for one in dimensions] == ["ModelId"]:
+                found.add((str(dimensions[0].get("Value")), str(metric.get("MetricName"))))
     return sorted(found)
 
 

@@ -97,10 +97,7 @@ class Breakdowns:
         groups: tuple[str, ...],
         into: type[_Answer[Result]],
     ) -> Iterator[Result]:
-        """Ask for whole days; nobody says whether the one that `end` names is among them.
-
-        A day that is one too many is dropped by who asks; today is told tomorrow at the latest.
-        """
+        """Ask for whole days; nobody says whether the answer holds the one that `end` names."""
         parameters = [
             ("start", f"{span.from_at:%Y-%m-%d}"),
             ("end", f"{span.until_at:%Y-%m-%d}"),
