@@ -20,5 +20,5 @@ import tomllib
 from pathlib import Path
 print(*tomllib.loads(Path("pyproject.toml").read_text())["build-system"]["requires"], "editables", sep="\n")
 PYTHON
-compile requirements.lock pyproject.toml
-compile requirements-dev.lock pyproject.toml requirements-build.lock -c requirements.lock --extra demo --group dev
+compile requirements.lock pyproject.toml --extra bedrock --extra vertex # the image has them
+compile requirements-dev.lock pyproject.toml requirements-build.lock -c requirements.lock --all-extras --group dev

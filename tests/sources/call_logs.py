@@ -15,7 +15,7 @@ from tests.sources.by_hand import Clock
 END = datetime(2026, 11, 20, tzinfo=UTC)
 DAYS = 18
 SINCE = END - timedelta(days=DAYS)
-HISTORY = "8d"
+HISTORY = "7d"
 # What is compared of a stored call; seconds to the millisecond.
 _COLUMNS = (
     "execution_id, created_at, provider, model, requested_model, operation, status, error_type, "

@@ -51,11 +51,14 @@ def cloud(
         yield made(kind, server.url, **settings), server
 
 
-def made(kind: str, url: str, **settings: object) -> ReportSource:
+def made(
+    kind: str, url: str, *, environ: Mapping[str, str] | None = None, **settings: object
+) -> ReportSource:
     """Make a source as the simulated cloud of its kind is read, with other settings."""
     simulated = SIMULATED[kind]
     known = KINDS[kind].settings.model_validate(
-        {**simulated.block(kind, url), **settings}, context={"environ": simulated.environ}
+        {**simulated.block(kind, url), **settings},
+        context={"environ": environ or simulated.environ},
     )
     source: Any = KINDS[kind].source(known)
     assert isinstance(source, ReportSource)

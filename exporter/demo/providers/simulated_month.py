@@ -42,7 +42,8 @@ def simulated_month(
 ) -> Ledger:
     """Return the ledger of the days before `until`; the same for the same arguments.
 
-    It is of one of the three organizations, or of the one given. `most_requests` are in one entry of the ledger: fewer make a smaller organization.
+    It is of one of the three organizations, or of the one given. `most_requests` are in one entry
+    of the ledger: fewer make a smaller organization.
 
     Some calls are seen hours late. Three corrections follow: two days before the end a call's
     tokens shrink to half; three days before the end everything of one project and model on that

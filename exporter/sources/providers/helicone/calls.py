@@ -7,7 +7,7 @@ from exporter.errors import SourceError
 from exporter.records import CostSource, ExecutionStatus, LlmCall, Operation
 from exporter.sources.providers.call_log import Tokens
 from exporter.sources.providers.call_words import CallDimensions
-from exporter.sources.providers.helicone.requests import LoggedRequest, Whole
+from exporter.sources.providers.helicone.request_log import LoggedRequest, Whole
 from exporter.sources.providers.vendor_names import UNKNOWN, provider_named
 from exporter.sources.providers.wire import dollars
 

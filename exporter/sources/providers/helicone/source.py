@@ -11,7 +11,7 @@ from exporter.settings import HttpUrl, Secret
 from exporter.sources.providers.call_log import CallLogSource
 from exporter.sources.providers.call_words import CallDimensions
 from exporter.sources.providers.helicone.calls import call_of
-from exporter.sources.providers.helicone.requests import requests
+from exporter.sources.providers.helicone.request_log import logged
 from exporter.sources.providers.reports import ProviderSettings
 from exporter.sources.providers.spans import Span
 
@@ -27,6 +27,7 @@ class HeliconeSettings(ProviderSettings):
     api_key: Secret
     """API key that may read."""
     dimensions: CallDimensions = CallDimensions(workflow=("workflow", "Helicone-Session-Name"))
+    """Which custom properties name what a call was for; Helicone-User-Id is one of them."""
     page_rows: Annotated[int, Field(strict=True, ge=1, le=1000)] = 500
     """Requests read at once; fewer, where your Helicone sends long bodies along."""
 
@@ -40,7 +41,7 @@ def source(settings: HeliconeSettings) -> CallLogSource:
     )
 
     def read(span: Span) -> Iterator[Sequence[LlmCall]]:
-        for page in requests(http, span, settings.page_rows):
+        for page in logged(http, span, settings.page_rows):
             found = (
                 call_of(one, source=settings.name, dimensions=settings.dimensions) for one in page
             )

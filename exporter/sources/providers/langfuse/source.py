@@ -31,6 +31,7 @@ class LangfuseSettings(ProviderSettings):
     secret_key: Secret
     """Secret key of the project."""
     dimensions: CallDimensions = CallDimensions()
+    """Which keys of tags written key:value name what a call was for."""
 
 
 def source(settings: LangfuseSettings) -> CallLogSource:

@@ -37,6 +37,7 @@ class LangSmithSettings(ProviderSettings):
     projects: tuple[str, ...] = ()
     """Names of the tracing projects to read; none: all of them."""
     dimensions: CallDimensions = CallDimensions()
+    """Which keys of metadata, or of tags, name what a call was for."""
 
 
 def source(settings: LangSmithSettings) -> CallLogSource:

@@ -21,19 +21,15 @@ _OPERATIONS = (
     (re.compile(r"completion|messages|responses|generate_content|^$"), Operation.CHAT),
 )
 # Management of files, batches, tools …: logged like calls, and no call of a model.
-_NO_MODEL = re.compile(
-    r"_(files?|batch(es)?|mcp_tools?|vector_stores?|containers?)\b|_file_content"
-)
+_NO_MODEL = re.compile(r"file|batch|mcp|vector_store|container")
 
 
 def calls_of(rows: Sequence[Row], *, source: str, dimensions: CallDimensions) -> Iterator[LlmCall]:
     """Yield a page's calls."""
     for row in rows:
-        if (
-            not row["spend"]
-            and not row["total_tokens"]
-            and _NO_MODEL.search(row["call_type"] or "")
-        ):
+        model, call_type = row["model"] or "", row["call_type"] or ""
+        is_free = not row["spend"] and not row["total_tokens"]
+        if is_free and (not model or _NO_MODEL.search(call_type)):
             continue
         started_at, finished_at = _utc(row["startTime"]), _utc(row["endTime"])
         is_cached = row["cache_hit"] == "True"
@@ -45,10 +41,10 @@ def calls_of(rows: Sequence[Row], *, source: str, dimensions: CallDimensions) ->
             execution_id=row["session_id"] or row["request_id"],
             created_at=started_at,
             call_id=row["request_id"],
-            provider=provider_named(row["custom_llm_provider"], row["model"]),
-            model=row["model"].removeprefix(f"{row['custom_llm_provider']}/") or UNKNOWN,
+            provider=provider_named(row["custom_llm_provider"], model),
+            model=model.removeprefix(f"{row['custom_llm_provider']}/") or UNKNOWN,
             requested_model=row["model_group"] or None,
-            operation=_operation(row["call_type"] or ""),
+            operation=_operation(call_type),
             status=status,
             error_type=row["error_class"] if status is not ExecutionStatus.SUCCESS else None,
             workflow_id=purpose.workflow or "",

@@ -40,6 +40,7 @@ class LiteLlmSettings(SourceSettings):
     schema_name: Annotated[Identifier | None, Field(alias="schema")] = None
     """Where its tables are; none: as its URL says (?schema=…), else public."""
     dimensions: CallDimensions = CallDimensions()
+    """Which keys of spend_logs_metadata, or of tags, name what a call was for."""
     history: History = timedelta(days=35)
     """How much of the past the first poll reads."""
     page_rows: Annotated[int, Field(strict=True, ge=1, le=5000)] = 1000

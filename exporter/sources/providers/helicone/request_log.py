@@ -62,7 +62,7 @@ class _Page(msgspec.Struct):
     data: list[LoggedRequest]
 
 
-def requests(http: HttpClient, span: Span, page_rows: int) -> Iterator[list[LoggedRequest]]:
+def logged(http: HttpClient, span: Span, page_rows: int) -> Iterator[list[LoggedRequest]]:
     """Yield pages of the requests that came in the span, oldest first.
 
     Raises:
