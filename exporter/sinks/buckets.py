@@ -45,7 +45,6 @@ def _merge(
     def run(name: str, values: Mapping[str, object] = parameters) -> psycopg.Cursor[Row]:
         return connection.execute(table.filled(_STATEMENTS[name]), values)
 
-    run("lock")
     connection.execute(table.statement("create_stage"))
     run("create_windows")
     run("clear")

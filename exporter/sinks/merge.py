@@ -40,6 +40,8 @@ class Merge:
 
     def apply(self, records: Sequence[Record]) -> Sequence[Change]:
         """Merge the records and return what differs from what was stored."""
+        for source in sorted({record.source for record in records}):
+            staging.lock(self._connection, source)
         sorted_out = _sort(records)
         if sorted_out.workflows:
             self._merge_workflows(sorted_out.workflows)

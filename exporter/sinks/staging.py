@@ -64,6 +64,11 @@ LLM_CALLS = Table("llm_calls", (*_RUN, "call_id"), mark_column="started_at")
 LLM_CONTENT = Table("llm_content", (*_RUN, "call_id"))
 
 
+def lock(connection: psycopg.Connection[Row], source: str) -> None:
+    """Be the only one, until the end of the transaction, to merge rows of the source."""
+    connection.execute(_STATEMENTS["lock"].encode(), {"source": source})
+
+
 def stage(
     connection: psycopg.Connection[Row], table: Table, records: Sequence[Staged]
 ) -> Mapping[str, Any]:

@@ -16,7 +16,11 @@ from exporter.records import (
     Balance,
     BucketWindow,
     CostBucket,
+    CostSource,
     DimensionName,
+    ExecutionStatus,
+    LlmCall,
+    Operation,
     Record,
     UsageBucket,
 )
@@ -353,3 +357,37 @@ def test_a_poll_and_a_backfill_that_meet_in_a_day_leave_it_once(
         list(threads.map(write_often, ("openai", "openai backfill")))
 
     assert 231 <= len(database.rows("SELECT * FROM usage_buckets")) <= 240
+
+
+def test_a_poll_and_a_backfill_that_bring_the_same_calls_count_them_once(
+    database: Database,
+) -> None:
+    calls = [
+        LlmCall(
+            source="litellm",
+            execution_id=str(number),
+            created_at=DAY,
+            call_id=str(number),
+            provider="openai",
+            model="gpt-5",
+            operation=Operation.CHAT,
+            status=ExecutionStatus.SUCCESS,
+            workflow_id="",
+            workflow="",
+            started_at=DAY,
+            input_tokens=1,
+            cost_usd=Decimal(1),
+            cost_source=CostSource.REPORTED,
+        )
+        for number in range(500)
+    ]
+
+    with ThreadPoolExecutor(2) as threads:
+        list(
+            threads.map(
+                lambda name: database.write(*calls, name=name), ("litellm", "litellm backfill")
+            )
+        )
+
+    sums = database.rows("SELECT sum(calls)::int AS calls FROM llm_calls_hourly")
+    assert [{"calls": 500}] == sums

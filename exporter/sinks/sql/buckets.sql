@@ -1,10 +1,6 @@
 -- Reports of providers: a window is replaced as a whole, and what moved is told. {table}, {stage}
 -- and {same_key} are filled in by the sink.
 
--- name: lock
--- A poll and a backfill of one source may meet in a day, whose sum each of them makes anew.
-SELECT pg_advisory_xact_lock(hashtextextended('ai-workflow-exporter reports of ' || %(source)s, 0))
-
 -- name: create_windows
 CREATE TEMP TABLE IF NOT EXISTS staged_windows (
     provider text, report text, from_at timestamptz, until_at timestamptz, complete_until timestamptz

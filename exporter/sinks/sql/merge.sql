@@ -1,6 +1,10 @@
 -- Staged rows → table: the same steps for every table. {table}, {stage} and {same_key} are
 -- filled in by the sink; %(oldest)s and %(newest)s bound the chunks that are looked at.
 
+-- name: lock
+-- A poll and a backfill of one source may bring the same rows: sums are moved by one at a time.
+SELECT pg_advisory_xact_lock(hashtextextended('ai-workflow-exporter rows of ' || %(source)s, 0))
+
 -- name: describe
 SELECT attname AS name, format_type(atttypid, NULL) AS type
 FROM pg_attribute
