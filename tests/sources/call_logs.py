@@ -7,8 +7,8 @@ from typing import Any
 from exporter.demo.providers.call_book import CallBook, LoggedCall
 from exporter.records import LlmCall
 from exporter.sources import KINDS
-from exporter.sources.providers.call_log import CallLogSource
-from exporter.sources.providers.spans import Span
+from exporter.sources.polling.call_log import CallLogSource
+from exporter.sources.polling.spans import Span
 from tests.conftest import connect
 from tests.sources.by_hand import Clock
 

@@ -9,7 +9,7 @@ from typing import Any
 from exporter.demo.providers.server import ProviderServer
 from exporter.demo.providers.wire import Answer, Request
 from exporter.sources import KINDS
-from exporter.sources.providers.reports import ReportSource
+from exporter.sources.polling.reports import ReportSource
 from tests.sources.recorded_answers import FOLDER
 from tests.sources.simulated import SIMULATED
 

@@ -10,9 +10,9 @@ from typing import Any
 from exporter.demo.providers.server import ProviderServer
 from exporter.demo.providers.wire import Answer, Request
 from exporter.sources import KINDS
-from exporter.sources.providers.reports import ReportSource
-from exporter.sources.providers.spans import Span
-from exporter.sources.providers.summing import Bucket
+from exporter.sources.polling.reports import ReportSource
+from exporter.sources.polling.spans import Span
+from exporter.sources.polling.summing import Bucket
 
 FOLDER = Path(__file__).parent
 _SECRET = "not-a-real-key"

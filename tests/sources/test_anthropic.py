@@ -19,8 +19,8 @@ from exporter.demo.providers.simulated_month import simulated_month
 from exporter.demo.providers.wire import Answer, Request
 from exporter.errors import RefusedRequestError, SourceError, TransientError
 from exporter.records import CostBucket, UsageBucket
+from exporter.sources.polling.spans import Span
 from exporter.sources.providers.anthropic import admin_reports, analytics
-from exporter.sources.providers.spans import Span
 from tests.conftest import connect
 from tests.sources.by_hand import Clock, Exporter, counted, exporter, one
 from tests.sources.provider_month import Month

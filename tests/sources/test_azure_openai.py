@@ -21,7 +21,7 @@ from exporter.demo.providers.simulated_month import simulated_month
 from exporter.demo.providers.wire import Request
 from exporter.errors import RefusedRequestError, SourceError, TransientError
 from exporter.records import CostBucket, UsageBucket
-from exporter.sources.providers.spans import Span
+from exporter.sources.polling.spans import Span
 from tests.conftest import connect
 from tests.sources.by_hand import Clock, counted, exporter, one
 from tests.sources.cloud_answers import Said, cloud, made

@@ -22,9 +22,9 @@ from exporter.demo.providers.wire import Request
 from exporter.errors import ConfigurationError, RefusedRequestError, SourceError, TransientError
 from exporter.http_answer import Place
 from exporter.records import CostBucket, UsageBucket
+from exporter.sources.polling.spans import Span
 from exporter.sources.providers.bedrock import costs, refusals
 from exporter.sources.providers.bedrock.door import Account, Door
-from exporter.sources.providers.spans import Span
 from tests.conftest import connect
 from tests.sources.by_hand import Clock, counted, exporter, one
 from tests.sources.cloud_answers import Said, cloud, made

@@ -13,7 +13,7 @@ from exporter.demo.providers.deepgram_api import API_KEY, PROJECTS, DeepgramApi,
 from exporter.demo.providers.server import ProviderServer
 from exporter.errors import SourceError
 from exporter.records import CostBucket, DimensionName, UsageBucket
-from exporter.sources.providers.spans import Span
+from exporter.sources.polling.spans import Span
 from tests.conftest import connect
 from tests.sources.by_hand import Clock, exporter, one
 from tests.sources.provider_month import Month

@@ -20,12 +20,13 @@ from exporter.demo.providers.simulated_calls import simulated_calls
 from exporter.demo.providers.wire import Answer, Request
 from exporter.errors import SourceError, TransientError
 from exporter.records import CostSource, ExecutionStatus, LlmCall, Operation
-from exporter.sources.providers.call_log import CallLogSource
+from exporter.sources.polling.call_log import CallLogSource
 from tests.sources.by_hand import Clock
 from tests.sources.call_logs import (
     DAYS,
     END,
     HISTORY,
+    SINCE,
     assert_same,
     at_the_beginning,
     made,
@@ -253,6 +254,22 @@ def test_a_time_with_a_zone_and_one_without_are_both_utc() -> None:
 def test_a_count_that_is_none_is_an_answer_we_do_not_know() -> None:
     with pytest.raises(SourceError, match="prompt_tokens"):
         one(prompt_tokens="many")
+
+
+def test_older_days_are_read_by_backfill_without_touching_what_polls_read(
+    tmp_path: Path, one_database_url: str, book: CallBook, clock: Clock, server: ProviderServer
+) -> None:
+    clock.now = END + timedelta(days=2)
+    with Month(tmp_path, one_database_url, block(server), ENVIRON, clock) as month:
+        month.exporter().poll_ok()
+        polled = stored_calls(one_database_url)
+        done: list[float] = []
+        month.exporter().app.backfill("helicone", SINCE, END, lambda ratio, _: done.append(ratio))
+
+        assert_same(truth(book, clock.now, told), stored_calls(one_database_url))
+        assert len(polled) < len(stored_calls(one_database_url))
+        assert (1, sorted(done)) == (done[-1], done)
+        month.assert_at_rest(polls=2)
 
 
 def test_variables_are_enough() -> None:

@@ -20,7 +20,7 @@ from exporter.demo.providers.simulated_calls import WORKFLOWS, simulated_calls
 from exporter.demo.providers.wire import Answer, Request
 from exporter.errors import RefusedRequestError, TransientError
 from exporter.records import CostSource, ExecutionStatus, LlmCall, Operation
-from exporter.sources.providers.call_log import CallLogSource
+from exporter.sources.polling.call_log import CallLogSource
 from tests.sources.by_hand import Clock
 from tests.sources.call_logs import (
     DAYS,

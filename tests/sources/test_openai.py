@@ -13,7 +13,7 @@ from exporter.demo.providers.openai_api import ADMIN_KEY, OpenAIApi
 from exporter.demo.providers.server import ProviderServer
 from exporter.demo.providers.simulated_month import simulated_month
 from exporter.records import CostBucket, UsageBucket
-from exporter.sources.providers.spans import Span
+from exporter.sources.polling.spans import Span
 from tests.conftest import connect
 from tests.sources.by_hand import Clock, exporter
 from tests.sources.provider_month import Month

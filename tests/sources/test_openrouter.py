@@ -18,7 +18,7 @@ from exporter.demo.providers.server import ProviderServer
 from exporter.demo.providers.simulated_month import simulated_month
 from exporter.pricing import Pricing
 from exporter.records import Balance, CostBucket, UsageBucket
-from exporter.sources.providers.spans import Span
+from exporter.sources.polling.spans import Span
 from tests.conftest import connect
 from tests.sources.by_hand import Clock, Exporter, exporter, one
 from tests.sources.provider_month import Month

@@ -19,7 +19,7 @@ from exporter.demo.providers.wire import Request
 from exporter.errors import ConfigurationError, RefusedRequestError, SourceError, TransientError
 from exporter.pricing import Pricing
 from exporter.records import UsageBucket
-from exporter.sources.providers.spans import Span
+from exporter.sources.polling.spans import Span
 from exporter.sources.providers.vertex.service_account import read_key_file
 from tests.conftest import connect
 from tests.sources.by_hand import Clock

@@ -12,7 +12,7 @@ from exporter.demo.providers.xai_api import MANAGEMENT_KEY, TEAM_ID, XaiApi, xai
 from exporter.errors import RefusedRequestError, SourceError
 from exporter.interfaces import Position
 from exporter.records import Balance, CostBucket
-from exporter.sources.providers.spans import Span
+from exporter.sources.polling.spans import Span
 from tests.conftest import connect
 from tests.sources.by_hand import Clock, exporter, one
 from tests.sources.provider_month import Month

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from exporter.demo.providers.server import ProviderServer
 from exporter.demo.providers.wire import Answer, Request
-from exporter.sources.providers.reports import ReportSource
+from exporter.sources.polling.reports import ReportSource
 from tests.sources.recorded_answers import made
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from exporter.errors import RefusedRequestError
-from exporter.sources.providers.bearer import Bearer, Token
+from exporter.sources.polling.bearer import Bearer, Token
 
 
 class Login:

@@ -9,8 +9,8 @@ import pytest
 from exporter.errors import TransientError
 from exporter.interfaces import Batch, Position
 from exporter.records import ExecutionStatus, LlmCall, Operation
-from exporter.sources.providers.call_log import CALLS, CallLogSource
-from exporter.sources.providers.spans import DAY, HOUR, Span
+from exporter.sources.polling.call_log import CALLS, CallLogSource
+from exporter.sources.polling.spans import DAY, HOUR, Span
 
 NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporter.sources.providers.call_words import CallDimensions, CallPurpose
+from exporter.sources.polling.call_words import CallDimensions, CallPurpose
 
 DIMENSIONS = CallDimensions()
 

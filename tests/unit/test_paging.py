@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.errors import TransientError
-from exporter.sources.providers.paging import pages, required
+from exporter.sources.polling.paging import pages, required
 
 # Page number → the token of the next one.
 Chain = list[str | None]

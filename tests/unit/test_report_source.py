@@ -9,9 +9,9 @@ import pytest
 from exporter.errors import RefusedRequestError, TransientError
 from exporter.interfaces import Batch, Position
 from exporter.records import Amounts, BucketWindow, DimensionName
-from exporter.sources.providers.reports import Report, ReportSource
-from exporter.sources.providers.spans import DAY, HOUR, Rhythm, Span
-from exporter.sources.providers.summing import Bucket
+from exporter.sources.polling.reports import Report, ReportSource
+from exporter.sources.polling.spans import DAY, HOUR, Rhythm, Span
+from exporter.sources.polling.summing import Bucket
 
 NOW = datetime(2026, 11, 20, 9, 41, 17, 300_000, tzinfo=UTC)
 MIDNIGHT = datetime(2026, 11, 20, tzinfo=UTC)

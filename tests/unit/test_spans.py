@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from exporter.errors import TransientError
 from exporter.interfaces import Position
 from exporter.records import Amounts, BucketWindow
-from exporter.sources.providers.reports import Report, ReportSource
-from exporter.sources.providers.spans import (
+from exporter.sources.polling.reports import Report, ReportSource
+from exporter.sources.polling.spans import (
     DAY,
     HOUR,
     Progress,
@@ -24,8 +24,8 @@ from exporter.sources.providers.spans import (
     earliest,
     latest,
 )
-from exporter.sources.providers.summing import Bucket
-from exporter.sources.providers.wire import floor
+from exporter.sources.polling.summing import Bucket
+from exporter.sources.polling.wire import floor
 
 MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

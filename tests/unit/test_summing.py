@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.records import CostBucket, UsageBucket
-from exporter.sources.providers.summing import Bucket, summed
+from exporter.sources.polling.summing import Bucket, summed
 
 HOUR = datetime(2026, 11, 18, 9, tzinfo=UTC)
 USAGE = UsageBucket(

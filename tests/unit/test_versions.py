@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from exporter.sources.providers.versions import newest
+from exporter.sources.polling.versions import newest
 
 Row = tuple[str, int | None, str]
 

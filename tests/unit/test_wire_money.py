@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from exporter.errors import SourceError
 from exporter.records import CostBucket
-from exporter.sources.providers import wire
+from exporter.sources.polling import wire
 
 DAY = datetime(2026, 11, 18, tzinfo=UTC)
 # As precise as any wire: at most 17 digits are told, credits are negative.

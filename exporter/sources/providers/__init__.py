@@ -1,1 +1,1 @@
-"""One module per provider, gateway or cloud; what they share lies beside them."""
+"""One module or folder per provider, gateway or cloud."""

@@ -14,8 +14,8 @@ import msgspec
 from exporter.http_client import HttpClient
 from exporter.records import Balance
 from exporter.settings import HttpUrl, Secret
-from exporter.sources.providers.reports import ProviderSettings, ReportSource
-from exporter.sources.providers.wire import dollars
+from exporter.sources.polling.reports import ProviderSettings, ReportSource
+from exporter.sources.polling.wire import dollars
 
 
 class DeepSeekSettings(ProviderSettings):

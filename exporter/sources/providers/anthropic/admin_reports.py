@@ -10,9 +10,9 @@ from typing import Generic, TypeVar
 import msgspec
 
 from exporter.http_client import HttpClient
+from exporter.sources.polling.paging import pages, required
+from exporter.sources.polling.wire import plausible
 from exporter.sources.providers.anthropic.periods import Period
-from exporter.sources.providers.paging import pages, required
-from exporter.sources.providers.wire import plausible
 
 Row = TypeVar("Row")
 

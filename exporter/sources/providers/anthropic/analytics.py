@@ -10,8 +10,8 @@ import msgspec
 
 from exporter.errors import RefusedRequestError, TransientError
 from exporter.http_client import HttpClient
+from exporter.sources.polling.paging import pages, required
 from exporter.sources.providers.anthropic.periods import Period
-from exporter.sources.providers.paging import pages, required
 
 Row = TypeVar("Row")
 

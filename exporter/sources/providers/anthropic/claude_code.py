@@ -12,10 +12,10 @@ import msgspec
 
 from exporter.http_client import HttpClient
 from exporter.records import CostBucket, UsageBucket
-from exporter.sources.providers.paging import pages, required
-from exporter.sources.providers.spans import DAY, HOUR, Rhythm, Span
-from exporter.sources.providers.summing import Bucket
-from exporter.sources.providers.wire import Count, from_cents, plausible
+from exporter.sources.polling.paging import pages, required
+from exporter.sources.polling.spans import DAY, HOUR, Rhythm, Span
+from exporter.sources.polling.summing import Bucket
+from exporter.sources.polling.wire import Count, from_cents, plausible
 
 REPORT = "claude_code"
 RHYTHM = Rhythm(

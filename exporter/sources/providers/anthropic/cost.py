@@ -7,11 +7,11 @@ import msgspec
 
 from exporter.http_client import HttpClient
 from exporter.records import CostBucket
+from exporter.sources.polling.spans import DAY, HOUR, Rhythm, Span
+from exporter.sources.polling.wire import from_cents, plausible
 from exporter.sources.providers.anthropic import admin_reports, analytics
 from exporter.sources.providers.anthropic.names import DEFAULT_WORKSPACE, NO_KEY
 from exporter.sources.providers.anthropic.periods import days
-from exporter.sources.providers.spans import DAY, HOUR, Rhythm, Span
-from exporter.sources.providers.wire import from_cents, plausible
 
 REPORT = "cost"
 RHYTHM = Rhythm(

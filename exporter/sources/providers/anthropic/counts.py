@@ -2,7 +2,7 @@
 
 import msgspec
 
-from exporter.sources.providers.wire import Count
+from exporter.sources.polling.wire import Count
 
 
 class _CacheCreation(msgspec.Struct):

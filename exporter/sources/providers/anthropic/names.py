@@ -5,7 +5,7 @@ import msgspec
 from exporter.errors import RefusedRequestError
 from exporter.http_client import HttpClient
 from exporter.records import DimensionName
-from exporter.sources.providers.paging import pages, required
+from exporter.sources.polling.paging import pages, required
 
 DEFAULT_WORKSPACE = "default"
 NO_KEY = "none"

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from exporter.sources.providers.spans import HOUR, Span
-from exporter.sources.providers.wire import floor, rfc3339
+from exporter.sources.polling.spans import HOUR, Span
+from exporter.sources.polling.wire import floor, rfc3339
 
 _MINUTE = timedelta(minutes=1)
 

@@ -9,9 +9,9 @@ from pydantic import Field
 from exporter.http_client import HttpClient
 from exporter.records import Amounts
 from exporter.settings import HttpUrl, Secret
+from exporter.sources.polling.reports import ProviderSettings, Report, ReportSource
 from exporter.sources.providers.anthropic import claude_code, cost, usage
 from exporter.sources.providers.anthropic.names import read_names
-from exporter.sources.providers.reports import ProviderSettings, Report, ReportSource
 
 _VERSION = "2023-06-01"  # in later ones the default workspace has an id, in some answers
 

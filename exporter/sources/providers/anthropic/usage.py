@@ -8,12 +8,12 @@ import msgspec
 from exporter.errors import RefusedRequestError
 from exporter.http_client import HttpClient
 from exporter.records import UsageBucket
+from exporter.sources.polling.spans import DAY, HOUR, Rhythm, Span
+from exporter.sources.polling.wire import floor, plausible
 from exporter.sources.providers.anthropic import admin_reports, analytics
 from exporter.sources.providers.anthropic.counts import Counts
 from exporter.sources.providers.anthropic.names import DEFAULT_WORKSPACE, NO_KEY
 from exporter.sources.providers.anthropic.periods import hours
-from exporter.sources.providers.spans import DAY, HOUR, Rhythm, Span
-from exporter.sources.providers.wire import floor, plausible
 
 REPORT = "messages"
 RHYTHM = Rhythm(

@@ -12,10 +12,10 @@ import msgspec
 from exporter.errors import SourceError
 from exporter.http_client import HttpClient
 from exporter.records import CostBucket
-from exporter.sources.providers.bearer import Bearer
-from exporter.sources.providers.paging import pages
-from exporter.sources.providers.spans import DAY, HOUR, Rhythm, Span
-from exporter.sources.providers.wire import dollars, rfc3339, utc_day
+from exporter.sources.polling.bearer import Bearer
+from exporter.sources.polling.paging import pages
+from exporter.sources.polling.spans import DAY, HOUR, Rhythm, Span
+from exporter.sources.polling.wire import dollars, rfc3339, utc_day
 
 RHYTHM = Rhythm(
     bucket=DAY,

@@ -10,9 +10,9 @@ import msgspec
 
 from exporter.errors import SourceError, TransientError
 from exporter.http_client import HttpClient
-from exporter.sources.providers.bearer import Bearer
-from exporter.sources.providers.spans import HOUR, Span
-from exporter.sources.providers.wire import count, floor, plausible, rfc3339
+from exporter.sources.polling.bearer import Bearer
+from exporter.sources.polling.spans import HOUR, Span
+from exporter.sources.polling.wire import count, floor, plausible, rfc3339
 
 _MOST_SERIES = 10_000  # without a number, ten of them are told, and the rest is silently not
 _NOTHING = "__Empty"

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 
 from exporter.http_client import HttpClient
 from exporter.records import UsageBucket
+from exporter.sources.polling.bearer import Bearer
+from exporter.sources.polling.spans import DAY, HOUR, Rhythm, Span
 from exporter.sources.providers.azure_openai.metrics import Point, hourly_sums
-from exporter.sources.providers.bearer import Bearer
-from exporter.sources.providers.spans import DAY, HOUR, Rhythm, Span
 
 RHYTHM = Rhythm(
     bucket=HOUR,

@@ -9,10 +9,10 @@ from math import isfinite
 from typing import Any
 
 from exporter.errors import RefusedRequestError, SourceError, TransientError
+from exporter.sources.polling.paging import pages
+from exporter.sources.polling.spans import HOUR, Span
+from exporter.sources.polling.wire import floor, plausible
 from exporter.sources.providers.bedrock.door import Door
-from exporter.sources.providers.paging import pages
-from exporter.sources.providers.spans import HOUR, Span
-from exporter.sources.providers.wire import floor, plausible
 
 Metric = tuple[str, str]
 """The id of a model, and the name of a metric."""

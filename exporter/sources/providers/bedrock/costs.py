@@ -12,10 +12,10 @@ from typing import Any
 
 from exporter.errors import SourceError, TransientError
 from exporter.records import CostBucket
+from exporter.sources.polling.paging import pages
+from exporter.sources.polling.spans import DAY, HOUR, Rhythm, Span
+from exporter.sources.polling.wire import dollars, floor, utc_day
 from exporter.sources.providers.bedrock.door import Door
-from exporter.sources.providers.paging import pages
-from exporter.sources.providers.spans import DAY, HOUR, Rhythm, Span
-from exporter.sources.providers.wire import dollars, floor, utc_day
 
 RHYTHM = Rhythm(
     bucket=DAY,

@@ -8,9 +8,9 @@ from pydantic import Field, model_validator
 
 from exporter.records import Amounts
 from exporter.settings import Duration, HttpUrl, Secret
+from exporter.sources.polling.reports import ProviderSettings, Report, ReportSource
 from exporter.sources.providers.bedrock import costs, usage
 from exporter.sources.providers.bedrock.door import Account, Door
-from exporter.sources.providers.reports import ProviderSettings, Report, ReportSource
 
 _COST_EXPLORER = "us-east-1"  # the only region that has it
 

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from exporter.records import UsageBucket
+from exporter.sources.polling.spans import DAY, HOUR, Rhythm, Span
+from exporter.sources.polling.wire import count, counts
 from exporter.sources.providers.bedrock.cloudwatch import hourly_sums, listed
 from exporter.sources.providers.bedrock.door import Door
-from exporter.sources.providers.spans import DAY, HOUR, Rhythm, Span
-from exporter.sources.providers.wire import count, counts
 
 RHYTHM = Rhythm(
     bucket=HOUR,

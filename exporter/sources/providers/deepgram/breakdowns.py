@@ -14,9 +14,9 @@ import msgspec
 from exporter.errors import SourceError
 from exporter.http_client import HttpClient
 from exporter.records import CostBucket, UsageBucket
+from exporter.sources.polling.spans import DAY, Rhythm, Span
+from exporter.sources.polling.wire import count, counts, dollars, utc_day
 from exporter.sources.providers.deepgram.projects import Project, Projects
-from exporter.sources.providers.spans import DAY, Rhythm, Span
-from exporter.sources.providers.wire import count, counts, dollars, utc_day
 
 # Not in pieces: a piece that begins today would be asked for with one date as start and end.
 RHYTHM = Rhythm(

@@ -13,7 +13,7 @@ import msgspec
 from exporter.errors import RefusedRequestError, SourceError
 from exporter.http_client import HttpClient
 from exporter.records import Balance, DimensionName
-from exporter.sources.providers.wire import dollars
+from exporter.sources.polling.wire import dollars
 
 
 class Project(msgspec.Struct):

@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 from exporter.http_client import HttpClient
 from exporter.records import Amounts
 from exporter.settings import HttpUrl, Secret
+from exporter.sources.polling.reports import ProviderSettings, Report, ReportSource
 from exporter.sources.providers.deepgram.breakdowns import RHYTHM, Breakdowns
 from exporter.sources.providers.deepgram.projects import Projects
-from exporter.sources.providers.reports import ProviderSettings, Report, ReportSource
 
 
 class DeepgramSettings(ProviderSettings):

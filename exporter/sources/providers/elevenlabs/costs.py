@@ -12,9 +12,9 @@ import msgspec
 from exporter.errors import RefusedRequestError, SourceError
 from exporter.http_client import HttpClient
 from exporter.records import CostBucket
+from exporter.sources.polling.spans import DAY, Rhythm, Span
+from exporter.sources.polling.wire import dollars, from_unix, start_of_day
 from exporter.sources.providers.elevenlabs.subscription import demand_good_key
-from exporter.sources.providers.spans import DAY, Rhythm, Span
-from exporter.sources.providers.wire import dollars, from_unix, start_of_day
 
 RHYTHM = Rhythm(
     bucket=DAY, reread=3 * DAY, reread_daily=35 * DAY, at_most=7 * DAY, settled_after=DAY

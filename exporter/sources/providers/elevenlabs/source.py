@@ -7,9 +7,9 @@ from typing import ClassVar, Literal
 from exporter.http_client import HttpClient
 from exporter.records import Amounts
 from exporter.settings import HttpUrl, Secret
+from exporter.sources.polling.reports import ProviderSettings, Report, ReportSource
 from exporter.sources.providers.elevenlabs.costs import RHYTHM, read_costs
 from exporter.sources.providers.elevenlabs.subscription import read_balances
-from exporter.sources.providers.reports import ProviderSettings, Report, ReportSource
 
 
 class ElevenLabsSettings(ProviderSettings):

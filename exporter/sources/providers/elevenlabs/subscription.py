@@ -10,7 +10,7 @@ import msgspec
 
 from exporter.http_client import HttpClient
 from exporter.records import Balance
-from exporter.sources.providers.wire import Count
+from exporter.sources.polling.wire import Count
 
 
 class _Subscription(msgspec.Struct):

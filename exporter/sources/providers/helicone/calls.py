@@ -5,11 +5,11 @@ from urllib.parse import urlsplit
 
 from exporter.errors import SourceError
 from exporter.records import CostSource, ExecutionStatus, LlmCall, Operation
-from exporter.sources.providers.call_log import Tokens
-from exporter.sources.providers.call_words import CallDimensions
+from exporter.sources.polling.call_log import Tokens
+from exporter.sources.polling.call_words import CallDimensions
+from exporter.sources.polling.vendor_names import UNKNOWN, provider_named
+from exporter.sources.polling.wire import dollars
 from exporter.sources.providers.helicone.request_log import LoggedRequest, Whole
-from exporter.sources.providers.vendor_names import UNKNOWN, provider_named
-from exporter.sources.providers.wire import dollars
 
 _SESSION = "helicone-session-id"
 _NOT_CACHED = (None, "", "00000000-0000-0000-0000-000000000000")

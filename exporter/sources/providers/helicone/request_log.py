@@ -13,10 +13,10 @@ import msgspec
 
 from exporter.errors import SourceError, TransientError
 from exporter.http_client import HttpClient
-from exporter.sources.providers.paging import MOST_PAGES
-from exporter.sources.providers.spans import Span
-from exporter.sources.providers.versions import newest
-from exporter.sources.providers.wire import plausible
+from exporter.sources.polling.paging import MOST_PAGES
+from exporter.sources.polling.spans import Span
+from exporter.sources.polling.versions import newest
+from exporter.sources.polling.wire import plausible
 
 _PATH = "v1/request/query-clickhouse"
 Whole = int | str | None

@@ -8,12 +8,12 @@ from pydantic import Field
 from exporter.http_client import HttpClient
 from exporter.records import LlmCall
 from exporter.settings import HttpUrl, Secret
-from exporter.sources.providers.call_log import CallLogSource
-from exporter.sources.providers.call_words import CallDimensions
+from exporter.sources.polling.call_log import CallLogSource
+from exporter.sources.polling.call_words import CallDimensions
+from exporter.sources.polling.reports import ProviderSettings
+from exporter.sources.polling.spans import Span
 from exporter.sources.providers.helicone.calls import call_of
 from exporter.sources.providers.helicone.request_log import logged
-from exporter.sources.providers.reports import ProviderSettings
-from exporter.sources.providers.spans import Span
 
 
 class HeliconeSettings(ProviderSettings):

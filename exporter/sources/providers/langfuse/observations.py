@@ -13,13 +13,13 @@ import msgspec
 from exporter.errors import RefusedRequestError, SourceError
 from exporter.http_client import HttpClient
 from exporter.records import CostSource, ExecutionStatus, LlmCall, Operation
-from exporter.sources.providers.call_log import Tokens
-from exporter.sources.providers.call_words import CallDimensions
-from exporter.sources.providers.paging import pages
-from exporter.sources.providers.spans import Span
-from exporter.sources.providers.vendor_names import UNKNOWN, provider_named
-from exporter.sources.providers.versions import newest
-from exporter.sources.providers.wire import Count, dollars, plausible, rfc3339
+from exporter.sources.polling.call_log import Tokens
+from exporter.sources.polling.call_words import CallDimensions
+from exporter.sources.polling.paging import pages
+from exporter.sources.polling.spans import Span
+from exporter.sources.polling.vendor_names import UNKNOWN, provider_named
+from exporter.sources.polling.versions import newest
+from exporter.sources.polling.wire import Count, dollars, plausible, rfc3339
 
 OPERATIONS = {"GENERATION": Operation.CHAT, "EMBEDDING": Operation.EMBEDDINGS}
 """Types of observation that are a call of a model."""

@@ -7,11 +7,11 @@ from typing import ClassVar, Literal
 from exporter.http_client import HttpClient
 from exporter.records import LlmCall
 from exporter.settings import HttpUrl, Secret
-from exporter.sources.providers.call_log import CallLogSource
-from exporter.sources.providers.call_words import CallDimensions
+from exporter.sources.polling.call_log import CallLogSource
+from exporter.sources.polling.call_words import CallDimensions
+from exporter.sources.polling.reports import ProviderSettings
+from exporter.sources.polling.spans import Span
 from exporter.sources.providers.langfuse.observations import OPERATIONS, call_of, observations
-from exporter.sources.providers.reports import ProviderSettings
-from exporter.sources.providers.spans import Span
 
 
 class LangfuseSettings(ProviderSettings):

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import msgspec
 
 from exporter.http_client import HttpClient
+from exporter.sources.polling.paging import pages
 from exporter.sources.providers.langsmith.either import Either
-from exporter.sources.providers.paging import pages
 
 _A_PAGE = 100
 

@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 
 from exporter.http_client import HttpClient
+from exporter.sources.polling.paging import pages
+from exporter.sources.polling.spans import SECOND, Span
+from exporter.sources.polling.wire import Count
 from exporter.sources.providers.langsmith.either import Either
-from exporter.sources.providers.paging import pages
-from exporter.sources.providers.spans import SECOND, Span
-from exporter.sources.providers.wire import Count
 
 _COMMON = (
     "id", "trace_id", "status", "start_time", "end_time", "first_token_time", "tags",

@@ -8,13 +8,13 @@ from typing import ClassVar, Literal
 from exporter.http_client import HttpClient
 from exporter.records import LlmCall
 from exporter.settings import HttpUrl, Secret
-from exporter.sources.providers.call_log import CALLS, CallLogSource
-from exporter.sources.providers.call_words import CallDimensions
+from exporter.sources.polling.call_log import CALLS, CallLogSource
+from exporter.sources.polling.call_words import CallDimensions
+from exporter.sources.polling.reports import ProviderSettings
+from exporter.sources.polling.spans import HOUR, Span
 from exporter.sources.providers.langsmith.calls import call_of
 from exporter.sources.providers.langsmith.projects import Projects
 from exporter.sources.providers.langsmith.runs import Runs
-from exporter.sources.providers.reports import ProviderSettings
-from exporter.sources.providers.spans import HOUR, Span
 
 # Queries by key are few in ten seconds: a span that breaks off for it must be worth little.
 RHYTHM = replace(CALLS, reread=timedelta(minutes=30), at_most=2 * HOUR)

@@ -8,10 +8,10 @@ from typing import Any
 
 from exporter.records import CostSource, ExecutionStatus, LlmCall, Operation
 from exporter.sources.engine_database import Row
-from exporter.sources.providers.call_log import Tokens
-from exporter.sources.providers.call_words import CallDimensions
-from exporter.sources.providers.vendor_names import UNKNOWN, provider_named
-from exporter.sources.providers.wire import count, dollars
+from exporter.sources.polling.call_log import Tokens
+from exporter.sources.polling.call_words import CallDimensions
+from exporter.sources.polling.vendor_names import UNKNOWN, provider_named
+from exporter.sources.polling.wire import count, dollars
 
 _OPERATIONS = (
     (re.compile(r"embedding"), Operation.EMBEDDINGS),

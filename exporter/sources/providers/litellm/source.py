@@ -13,12 +13,12 @@ from pydantic import Field
 from exporter.records import LlmCall
 from exporter.settings import Identifier, Secret, SourceSettings
 from exporter.sources.engine_database import PostgresEngine
-from exporter.sources.providers.call_log import CALLS, CallLogSource
-from exporter.sources.providers.call_words import CallDimensions
+from exporter.sources.polling.call_log import CALLS, CallLogSource
+from exporter.sources.polling.call_words import CallDimensions
+from exporter.sources.polling.reports import History
+from exporter.sources.polling.spans import HOUR, Span
 from exporter.sources.providers.litellm.calls import calls_of
 from exporter.sources.providers.litellm.spend_logs import SpendLogs
-from exporter.sources.providers.reports import History
-from exporter.sources.providers.spans import HOUR, Span
 
 # Asking a database again is cheap: long streams and delayed writers are found within the hour.
 RHYTHM = replace(CALLS, reread=HOUR)

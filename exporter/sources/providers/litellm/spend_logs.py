@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from exporter.errors import SourceError
 from exporter.sources.engine_database import EngineDatabase, Row
-from exporter.sources.providers.spans import Span
+from exporter.sources.polling.spans import Span
 from exporter.sql_files import named_statements
 
 _REQUIRED = (

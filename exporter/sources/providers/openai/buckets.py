@@ -6,8 +6,8 @@ from typing import Generic, TypeVar
 import msgspec
 
 from exporter.http_client import HttpClient
-from exporter.sources.providers.paging import pages, required
-from exporter.sources.providers.spans import Span
+from exporter.sources.polling.paging import pages, required
+from exporter.sources.polling.spans import Span
 
 Data = TypeVar("Data")
 _MOST_BUCKETS = {"1h": "168", "1d": "31"}

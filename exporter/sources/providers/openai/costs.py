@@ -10,9 +10,9 @@ import msgspec
 from exporter.errors import RefusedRequestError
 from exporter.http_client import HttpClient
 from exporter.records import CostBucket
+from exporter.sources.polling.spans import DAY, HOUR, Rhythm, Span
+from exporter.sources.polling.wire import dollars, from_unix
 from exporter.sources.providers.openai.buckets import Page, buckets
-from exporter.sources.providers.spans import DAY, HOUR, Rhythm, Span
-from exporter.sources.providers.wire import dollars, from_unix
 
 RHYTHM = Rhythm(
     bucket=DAY,

@@ -4,7 +4,7 @@ import msgspec
 
 from exporter.http_client import HttpClient
 from exporter.records import DimensionName
-from exporter.sources.providers.paging import pages, required
+from exporter.sources.polling.paging import pages, required
 
 
 class _Named(msgspec.Struct):

@@ -7,8 +7,8 @@ from typing import ClassVar, Literal
 from exporter.http_client import HttpClient
 from exporter.records import Amounts
 from exporter.settings import HttpUrl, Secret
+from exporter.sources.polling.reports import ProviderSettings, Report, ReportSource
 from exporter.sources.providers.openai import costs, names, usage
-from exporter.sources.providers.reports import ProviderSettings, Report, ReportSource
 
 
 class OpenAiSettings(ProviderSettings):

@@ -11,9 +11,9 @@ import msgspec
 
 from exporter.http_client import HttpClient
 from exporter.records import UsageBucket
+from exporter.sources.polling.spans import DAY, HOUR, Rhythm, Span
+from exporter.sources.polling.wire import count, counts, from_unix, text, texts
 from exporter.sources.providers.openai.buckets import Page, buckets
-from exporter.sources.providers.spans import DAY, HOUR, Rhythm, Span
-from exporter.sources.providers.wire import count, counts, from_unix, text, texts
 
 RHYTHM = Rhythm(
     bucket=HOUR,

@@ -8,8 +8,8 @@ import msgspec
 
 from exporter.http_client import HttpClient
 from exporter.records import Balance, DimensionName
+from exporter.sources.polling.wire import dollars
 from exporter.sources.providers.openrouter.lists import Key, Limit, read_keys, read_workspaces
-from exporter.sources.providers.wire import dollars
 
 _KEYS_EVERY = timedelta(minutes=15)
 

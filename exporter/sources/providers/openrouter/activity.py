@@ -12,9 +12,9 @@ import msgspec
 from exporter.errors import RefusedRequestError
 from exporter.http_client import HttpClient
 from exporter.records import CostBucket, UsageBucket
-from exporter.sources.providers.spans import DAY, HOUR, Rhythm, Span
-from exporter.sources.providers.summing import Bucket
-from exporter.sources.providers.wire import Count, dollars, utc_day
+from exporter.sources.polling.spans import DAY, HOUR, Rhythm, Span
+from exporter.sources.polling.summing import Bucket
+from exporter.sources.polling.wire import Count, dollars, utc_day
 
 REPORT = "activity"
 RHYTHM = Rhythm(

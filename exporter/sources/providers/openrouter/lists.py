@@ -8,7 +8,7 @@ import msgspec
 
 from exporter.errors import RefusedRequestError
 from exporter.http_client import HttpClient
-from exporter.sources.providers.paging import pages
+from exporter.sources.polling.paging import pages
 
 Item = TypeVar("Item")
 

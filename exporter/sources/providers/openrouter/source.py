@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 from exporter.http_client import HttpClient
 from exporter.records import Amounts
 from exporter.settings import HttpUrl, Secret
+from exporter.sources.polling.reports import ProviderSettings, Report, ReportSource
 from exporter.sources.providers.openrouter import activity
 from exporter.sources.providers.openrouter.account import Account
-from exporter.sources.providers.reports import ProviderSettings, Report, ReportSource
 
 
 class OpenRouterSettings(ProviderSettings):

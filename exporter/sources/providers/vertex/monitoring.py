@@ -10,10 +10,10 @@ import msgspec
 
 from exporter.errors import SourceError, TransientError
 from exporter.http_client import HttpClient
-from exporter.sources.providers.bearer import Bearer
-from exporter.sources.providers.paging import pages
-from exporter.sources.providers.spans import HOUR, Span
-from exporter.sources.providers.wire import count, floor, plausible, rfc3339
+from exporter.sources.polling.bearer import Bearer
+from exporter.sources.polling.paging import pages
+from exporter.sources.polling.spans import HOUR, Span
+from exporter.sources.polling.wire import count, floor, plausible, rfc3339
 
 _MINUTE = timedelta(minutes=1)
 _TICK = timedelta(microseconds=1)

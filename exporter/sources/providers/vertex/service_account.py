@@ -12,7 +12,7 @@ import msgspec
 
 from exporter.errors import ConfigurationError
 from exporter.http_client import HttpClient
-from exporter.sources.providers.bearer import Token
+from exporter.sources.polling.bearer import Token
 
 _SCOPE = "https://www.googleapis.com/auth/monitoring.read"
 _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"

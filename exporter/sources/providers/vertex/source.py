@@ -6,8 +6,8 @@ from typing import Literal
 from exporter.http_client import HttpClient
 from exporter.records import Amounts
 from exporter.settings import HttpUrl, Secret
-from exporter.sources.providers.bearer import Bearer
-from exporter.sources.providers.reports import ProviderSettings, Report, ReportSource
+from exporter.sources.polling.bearer import Bearer
+from exporter.sources.polling.reports import ProviderSettings, Report, ReportSource
 from exporter.sources.providers.vertex import usage
 from exporter.sources.providers.vertex.monitoring import Monitoring
 from exporter.sources.providers.vertex.service_account import ServiceAccount, read_key_file

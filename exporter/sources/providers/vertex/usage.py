@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from exporter.records import UsageBucket
-from exporter.sources.providers.spans import DAY, HOUR, Rhythm, Span
+from exporter.sources.polling.spans import DAY, HOUR, Rhythm, Span
 from exporter.sources.providers.vertex.monitoring import Monitoring
 
 RHYTHM = Rhythm(

@@ -11,7 +11,7 @@ import msgspec
 from exporter.errors import RefusedRequestError
 from exporter.http_client import HttpClient
 from exporter.records import Balance
-from exporter.sources.providers.wire import from_cents
+from exporter.sources.polling.wire import from_cents
 from exporter.sources.providers.xai.team import Team
 
 

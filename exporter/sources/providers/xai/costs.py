@@ -13,8 +13,8 @@ import msgspec
 from exporter.errors import SourceError
 from exporter.http_client import HttpClient
 from exporter.records import CostBucket
-from exporter.sources.providers.spans import DAY, Rhythm, Span
-from exporter.sources.providers.wire import dollars, floor, start_of_day
+from exporter.sources.polling.spans import DAY, Rhythm, Span
+from exporter.sources.polling.wire import dollars, floor, start_of_day
 from exporter.sources.providers.xai.team import Team
 
 RHYTHM = Rhythm(

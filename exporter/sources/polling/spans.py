@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from exporter.records import Json
-from exporter.sources.providers.wire import floor
+from exporter.sources.polling.wire import floor
 
 SECOND = timedelta(seconds=1)  # times are asked for to the second
 HOUR = timedelta(hours=1)

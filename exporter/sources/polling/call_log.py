@@ -7,8 +7,8 @@ from typing import TypedDict
 
 from exporter.interfaces import Batch, Position
 from exporter.records import DimensionName, Json, LlmCall
-from exporter.sources.providers.spans import DAY, Progress, Rhythm, Span, cut, due_spans
-from exporter.sources.providers.wire import floor
+from exporter.sources.polling.spans import DAY, Progress, Rhythm, Span, cut, due_spans
+from exporter.sources.polling.wire import floor
 
 CALLS = Rhythm(
     bucket=timedelta(minutes=1),

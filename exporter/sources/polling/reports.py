@@ -21,7 +21,7 @@ from exporter.records import (
     UsageBucket,
 )
 from exporter.settings import Duration, HttpUrl, SourceSettings
-from exporter.sources.providers.spans import (
+from exporter.sources.polling.spans import (
     DAY,
     Progress,
     Rhythm,
@@ -32,8 +32,8 @@ from exporter.sources.providers.spans import (
     earliest,
     latest,
 )
-from exporter.sources.providers.summing import Bucket, summed
-from exporter.sources.providers.wire import floor
+from exporter.sources.polling.summing import Bucket, summed
+from exporter.sources.polling.wire import floor
 
 NAMES_EVERY = timedelta(hours=1)
 _UNAVAILABLE_PAUSE = timedelta(days=1)
