@@ -15,6 +15,7 @@ from exporter.demo.simulated_n8n import SimulatedN8n
 from exporter.settings import DatabaseSettings
 from exporter.sinks.migrations import migrate
 from tests import databases
+from tests.spend_records import write_spend_history
 
 DASHBOARD_PASSWORD = "dashboards-only-read"
 
@@ -163,7 +164,7 @@ def dashboard_connection_empty(
 def full_database_url(
     request: pytest.FixtureRequest, migrated: Callable[[str], str], plain_server: str
 ) -> Iterator[str]:
-    """Our database after the simulated company's week was read, in each edition."""
+    """Our database after the simulated company and its providers were read, in each edition."""
     server = request.getfixturevalue(f"{request.param}_server")
     with (
         databases.new_database(server, template=migrated(server)) as url,
@@ -178,6 +179,7 @@ def full_database_url(
         app.stop()
         assert result is not None
         assert result.outcome == "ok", result.detail
+        write_spend_history(url, datetime.now(UTC))
         yield url
 
 

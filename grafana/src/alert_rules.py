@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Annotated, Literal
 
 import yaml
@@ -21,8 +23,22 @@ from grafana.src.runbooks import runbook_uid
 FOLDER = "AI workflows alerts"  # not the dashboards' folder: whoever comes second makes another
 
 
+# A second number in a text, as Prometheus looks it up while it writes; Grafana has no such look-up,
+# and gets a query more, of whose answers it takes the one with the alert's labels.
+_OTHER_NUMBER = re.compile(
+    r"\{\{ range query `(?P<expr>[^`]+)` \}\}"
+    r"\{\{ if (?P<is_same>[^}]+) \}\}(?P<text>.*?)\{\{ end \}\}\{\{ end \}\}",
+    re.DOTALL,
+)
+_SAME_LABEL = re.compile(r"eq \.Labels\.(\w+) \$labels\.\1\b")
+
+
 class AlertAnnotations(Strict):
-    """What a person is told, and the panel to look at, by its title."""
+    """What a person is told, and the panel to look at, by its title.
+
+    A text may name a second number as {{ range query `sum by (a, b) (…)` }}{{ if and (eq .Labels.a
+    $labels.a) (eq .Labels.b $labels.b) }}{{ .Value }}{{ end }}{{ end }}.
+    """
 
     summary: str
     description: str
@@ -75,14 +91,40 @@ def _panel_id(dashboards: Sequence[Dashboard], uid: str, title: str) -> int:
     raise ValueError(f"no dashboard {uid!r} has a panel {title!r}")
 
 
-def _for_grafana(text: str) -> str:
-    # There $value is a sentence about all queries; the number is the one of query A.
-    return re.sub(r"\$value\b", "$values.A.Value", text)
+class _Numbers:
+    """The numbers that a rule's texts name besides its own, each with the query that gives it."""
+
+    def __init__(self) -> None:
+        self._free = islice(ascii_uppercase, 2, None)  # A is the expression, B the condition
+        self.refs: dict[str, str] = {}  # expression -> query
+
+    def for_grafana(self, text: str) -> str:
+        """Return a text as Grafana understands it.
+
+        Raises:
+            ValueError: it looks a number up in a way that Grafana has no words for.
+        """
+        text = _OTHER_NUMBER.sub(self._named, text)
+        if re.search(r"\{\{[^}]*\bquery\b", text):
+            raise ValueError(f"a query that cannot be told to Grafana, in {text!r}")
+        # There $value is a sentence about all queries; the number is the one of query A.
+        return re.sub(r"\$value\b", "$values.A.Value", text)
+
+    def _named(self, found: re.Match[str]) -> str:
+        expr, is_same = found["expr"], found["is_same"]
+        labels = _SAME_LABEL.findall(is_same)
+        terms = [f"eq .Labels.{label} $labels.{label}" for label in labels]
+        wanted = terms[0] if len(terms) == 1 else " ".join(["and", *(f"({t})" for t in terms)])
+        if not labels or is_same != wanted or f"by ({', '.join(labels)})" not in expr:
+            raise ValueError(f"{is_same!r} does not compare just the labels of {expr!r}")
+        if expr not in self.refs:
+            self.refs[expr] = next(self._free)
+        return f"{{{{ with $values.{self.refs[expr]} }}}}{found['text']}{{{{ end }}}}"
 
 
-def _queries(expr: str) -> list[AlertQuery]:
-    query: dict[str, JsonValue] = {
-        "refId": "A",
+def _prometheus(ref: str, expr: str) -> dict[str, JsonValue]:
+    return {
+        "refId": ref,
         "datasource": {"type": "prometheus", "uid": "prometheus"},
         "editorMode": "code",
         "expr": expr.strip(),
@@ -91,6 +133,9 @@ def _queries(expr: str) -> list[AlertQuery]:
         "intervalMs": 15000,
         "maxDataPoints": 43200,
     }
+
+
+def _queries(expr: str, numbers: _Numbers) -> list[AlertQuery]:
     # The expression itself leaves only what is wrong, and each of its values is above zero.
     condition: dict[str, JsonValue] = {
         "refId": "B",
@@ -100,15 +145,34 @@ def _queries(expr: str) -> list[AlertQuery]:
         "conditions": [{"evaluator": {"type": "gt", "params": [0]}}],
     }
     span = RelativeTimeRange.model_validate({"from": 600, "to": 0})
-    return [
-        AlertQuery(refId="A", relativeTimeRange=span, datasourceUid="prometheus", model=query),
-        AlertQuery(refId="B", relativeTimeRange=span, datasourceUid=EXPRESSIONS, model=condition),
+    asked = {"A": expr} | {ref: other for other, ref in numbers.refs.items()}
+    queries = [
+        AlertQuery(
+            refId=ref,
+            relativeTimeRange=span,
+            datasourceUid="prometheus",
+            model=_prometheus(ref, text),
+        )
+        for ref, text in asked.items()
     ]
+    queries.insert(
+        1,
+        AlertQuery(refId="B", relativeTimeRange=span, datasourceUid=EXPRESSIONS, model=condition),
+    )
+    return queries
 
 
 def _rule(rule: AlertRule, dashboards: Sequence[Dashboard]) -> GrafanaRule:
     board = rule.annotations.dashboard
     panel_id = _panel_id(dashboards, board, rule.annotations.panel)
+    numbers = _Numbers()
+    texts = {
+        name: numbers.for_grafana(text)
+        for name, text in (
+            ("summary", rule.annotations.summary),
+            ("description", rule.annotations.description),
+        )
+    }
     return GrafanaRule.model_validate(
         {
             "uid": rule_uid(rule.alert),
@@ -124,13 +188,12 @@ def _rule(rule: AlertRule, dashboards: Sequence[Dashboard]) -> GrafanaRule:
             "panelId": panel_id,
             "labels": {name: value.replace("$", "$$") for name, value in rule.labels.items()},
             "annotations": {
-                "summary": _for_grafana(rule.annotations.summary),
-                "description": _for_grafana(rule.annotations.description),
+                **texts,
                 "runbook_url": "{{ externalURL }}d/" + runbook_uid(rule.alert),
                 "__dashboardUid__": board,
                 "__panelId__": str(panel_id),
             },
-            "data": [query.model_dump(by_alias=True) for query in _queries(rule.expr)],
+            "data": [query.model_dump(by_alias=True) for query in _queries(rule.expr, numbers)],
         }
     )
 

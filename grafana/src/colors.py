@@ -23,9 +23,29 @@ SUCCESS_COLORS: Steps = (
 )
 ANY_IS_ORANGE: Steps = ((None, NEUTRAL), (1, "orange"))
 ANY_IS_RED: Steps = ((None, NEUTRAL), (1, "red"))
+DARK_COLORS: Steps = ((None, NEUTRAL), (0.25, "orange"), (0.5, "red"))
+BILL_GAP_LIMIT = 0.2  # above it, EstimateAndBillApart warns
+GAP_COLORS: Steps = (
+    (None, NEUTRAL),
+    (-1e9, "orange"),
+    (-BILL_GAP_LIMIT, NEUTRAL),
+    (BILL_GAP_LIMIT, "orange"),
+)
+BALANCE_COLORS: Steps = (
+    (None, NEUTRAL),
+    (-1e9, "red"),
+    (0.1, "orange"),  # below it, ProviderBalanceLow warns
+    (0.25, NEUTRAL),
+)
+USAGE_AGE_COLORS: Steps = (
+    (None, "orange"),
+    (-3600, "green"),  # clocks of two machines differ
+    (26 * 3600, "orange"),  # some providers tell whole days, and those an hour late
+    (3 * 86400, "red"),  # from here on ProviderUsageStale warns, whatever the report
+)
 AGE_COLORS: Steps = (
     (None, "orange"),
     (-3600, "green"),  # clocks of two machines differ
     (300, "orange"),
-    (900, "red"),  # from here on ExporterSourceSilent warns
+    (900, "red"),  # from here on ExporterSourceSilent warns of what is read every 5 minutes
 )

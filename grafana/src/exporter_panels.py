@@ -23,8 +23,8 @@ EXPORTER_NUMBERS = Line(
         bargauge(
             "Since the last successful read",
             width=9,
-            help="Time since each source was last read to its end; from 15 minutes on,"
-            " ExporterSourceSilent warns.",
+            help="Time since each source was last read to its end; ExporterSourceSilent warns from"
+            " 15 minutes on, and after three polls that are further apart.",
             unit=SECONDS,
             target=promql(
                 "time() - max by (source)"

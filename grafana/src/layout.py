@@ -25,6 +25,7 @@ __all__ = [
     "Cell",
     "Dashboard",
     "Line",
+    "chosen",
     "dashboard",
     "query_variable",
 ]
@@ -85,11 +86,17 @@ def dashboard(
     tag: str,
     lines: Sequence[Line],
     variables: Sequence[builder.QueryVariable] = (),
+    shows: tuple[str, str] = ("now-24h", "now"),
+    timezone: str = "browser",
+    refresh: str = "1m",
 ) -> Dashboard:
-    """Join lines of panels into a dashboard that the browser cannot save over."""
+    """Join lines of panels into a dashboard that the browser cannot save over.
+
+    `shows` is the range of time it opens with.
+    """
     board = (
         builder.Dashboard(title).uid(uid).description(description).tags([tag])
-        .readonly().timezone("browser").time("now-24h", "now").refresh("1m")
+        .readonly().timezone(timezone).time(*shows).refresh(refresh)
         .tooltip(model.DashboardCursorSync.CROSSHAIR)
         .variables(list(variables))
         .annotation(_annotations_and_alerts())
@@ -118,13 +125,16 @@ def _other_dashboards() -> builder.DashboardLink:
 def query_variable(
     name: str, label: str, query: str, datasource: common.DataSourceRef
 ) -> builder.QueryVariable:
-    """Let the reader choose one, several or all of the query's answers.
-
-    Queries write ('__all__' IN (${name:sqlstring}) OR column IN (${name:sqlstring})).
-    """
+    """Let the reader choose one, several or all of the query's answers; see `chosen`."""
     return (
         builder.QueryVariable(name).label(label).datasource(datasource).query(query)
         .refresh(model.VariableRefresh.ON_DASHBOARD_LOAD)
         .multi(True).include_all(True).all_value(ALL_VALUE)
         .current(model.VariableOption(selected=True, text=["All"], value=["$__all"]))
     )  # fmt: skip
+
+
+def chosen(name: str) -> str:
+    """Return the condition that the column of a variable's name holds what the reader chose."""
+    values = f"(${{{name}:sqlstring}})"
+    return f"({ALL_VALUE} IN {values} OR {name} IN {values})"

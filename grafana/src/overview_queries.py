@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-IN_SOURCE = "('__all__' IN (${source:sqlstring}) OR source IN (${source:sqlstring}))"
-IN_WORKFLOW = "('__all__' IN (${workflow:sqlstring}) OR workflow IN (${workflow:sqlstring}))"
+from grafana.src.layout import chosen
+
+IN_SOURCE, IN_WORKFLOW = chosen("source"), chosen("workflow")
 
 
 def _sql(text: str, **parts: str) -> str:

@@ -191,10 +191,11 @@ def timeseries(
     target: Target,
     no_value: str,
     bars: bool = False,
+    days: bool = False,
     colors: Mapping[str, str] | None = None,
     limit: float | None = None,
 ) -> Cell:
-    """Show values over time: stacked bars for counts, thin lines for everything else."""
+    """Show values over time: stacked bars for counts (`days`: after their time), or thin lines."""
     panel = (
         timeseries_builder.Panel().title(title).description(help).unit(unit).no_value(no_value)
         .datasource(target.datasource).with_target(target)
@@ -216,6 +217,8 @@ def timeseries(
         panel = panel.draw_style(common.GraphDrawStyle.BARS).stacking(
             common_builder.StackingConfig().mode(common.StackingMode.NORMAL).group("A")
         )
+    if days:
+        panel = panel.bar_alignment(common.BarAlignment.AFTER)
     if limit is not None:
         panel = (
             panel.thresholds(_thresholds(((None, "green"), (limit, "red"))))
@@ -240,8 +243,9 @@ def table(
     target: Target,
     no_value: str,
     columns: Sequence[Column],
+    width: int = GRID_COLUMNS,
 ) -> Cell:
-    """Show rows as they are ordered by their query, across the whole width."""
+    """Show rows as they are ordered by their query."""
     panel = (
         table_builder.Panel().title(title).description(help).unit(TEXT).no_value(no_value)
         .datasource(target.datasource).with_target(target)
@@ -249,7 +253,7 @@ def table(
     )  # fmt: skip
     for column in columns:
         panel = panel.override_by_name(column.name, column.override())
-    return Cell(width=GRID_COLUMNS, panel=panel.build())
+    return Cell(width=width, panel=panel.build())
 
 
 def bargauge(

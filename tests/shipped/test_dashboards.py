@@ -39,13 +39,15 @@ NAMES_NOT_SHOWN = {
     "aiwf_llm_calls_total": "model calls on the page come from the database",
     "aiwf_llm_tokens_total": "tokens on the page come from the database",
     "aiwf_llm_cost_usd_total": "cost on the page comes from the database",
-    "aiwf_llm_unpriced_calls_total": "unpriced calls on the page come from the database",
     "aiwf_llm_call_duration_seconds": "for a page on models",
     "aiwf_llm_time_to_first_token_seconds": "for a page on models",
     "aiwf_config_last_reload_success_timestamp_seconds": "for people's own alerts",
-    "aiwf_source_problem": "the reason stands on the exporter's own page",
     "aiwf_source_caught_up": "for people's own alerts",
     "aiwf_label_values_folded": "for people's own alerts",
+    "aiwf_provider_cost_as_of_timestamp_seconds": "the page shows how far reports are read",
+    "aiwf_usage_requests_observed_total": "for people's own alerts: days come from the database",
+    "aiwf_usage_tokens_observed_total": "for people's own alerts: days come from the database",
+    "aiwf_usage_revisions_negative_total": "for people's own alerts",
 }
 
 
@@ -138,13 +140,30 @@ def test_all_is_written_with_its_quotes_because_grafana_adds_none():
             assert variable["current"]["value"] == ["$__all"]
 
 
+def test_bills_are_shown_by_utc_days_and_months():
+    board = DASHBOARDS["aiwf-spend.json"]
+
+    assert board["timezone"] == "utc"
+    assert board["time"] == {"from": "now/M", "to": "now/d"}
+
+
 # The queries, as Grafana sends them, as the role it has.
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 CHOICES = {
-    "all": {"source": None, "workflow": None},
-    "two": {"source": ["n8n-production"], "workflow": ["a", "b"]},
-    "quoted": {"source": ["it's"], "workflow": ["O'Neill's \"flow\"", "100% (new)"]},
+    "all": {"source": None, "workflow": None, "provider": None, "model": None},
+    "two": {
+        "source": ["n8n-production"],
+        "workflow": ["a", "b"],
+        "provider": ["openai", "anthropic"],
+        "model": ["gpt-5"],
+    },
+    "quoted": {
+        "source": ["it's"],
+        "workflow": ["O'Neill's \"flow\"", "100% (new)"],
+        "provider": ["it's"],
+        "model": ["O'Neill's \"model\"", "100% (new)"],
+    },
 }
 DAYS = (1 / 24, 1, 365)
 

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from grafana.src import alert_rules, spend
 from grafana.src.provisioning_models import (
     AlertingFile,
     DashboardsFile,
@@ -46,6 +47,19 @@ def test_there_is_no_file_that_the_models_have_not_seen():
     }
 
 
+LOOK_UP = re.compile(
+    r"\{\{ range query `([^`]+)` \}\}\{\{ if [^}]+ \}\}(.*?)\{\{ end \}\}\{\{ end \}\}"
+)
+
+
+def _with_refs(text, queries):
+    """Return a text of Prometheus, its look-ups replaced by the queries that answer them."""
+    refs = {query.model["expr"]: query.refId for query in queries if "expr" in query.model}
+    return LOOK_UP.sub(
+        lambda found: f"{{{{ with $values.{refs[found[1]]} }}}}{found[2]}{{{{ end }}}}", text
+    )
+
+
 def test_every_prometheus_rule_became_a_grafana_rule_with_the_same_words():
     assert set(GRAFANA_RULES) == {rule["alert"] for rule in RULES}
     for rule in RULES:
@@ -55,7 +69,62 @@ def test_every_prometheus_rule_became_a_grafana_rule_with_the_same_words():
         assert grafana.data[0].model["expr"] == rule["expr"].strip()
         for name in ("summary", "description"):
             said = grafana.annotations[name].replace("$values.A.Value", "$value")
-            assert said == rule["annotations"][name]
+            assert said == _with_refs(rule["annotations"][name], grafana.data)
+
+
+def test_a_second_number_in_a_text_has_a_query_of_its_own_that_the_condition_does_not_ask():
+    named = {
+        title: re.findall(r"\$values\.([A-Z])\b", " ".join(rule.annotations.values()))
+        for title, rule in GRAFANA_RULES.items()
+    }
+
+    assert set(named["EstimateAndBillApart"]) == {"A", "C", "D"}
+    for title, rule in GRAFANA_RULES.items():
+        queries = {query.refId: query.model for query in rule.data}
+        assert set(named[title]) <= set(queries)
+        assert set(queries) == {"A", "B", *named[title]}
+        assert (rule.condition, queries["B"]["expression"]) == ("B", "A")
+        assert all(model["instant"] for ref, model in queries.items() if ref != "B")
+
+
+SAME = "{{ if eq .Labels.a $labels.a }}"
+ONE_NUMBER = (
+    f"{{{{ range query `sum by (a) (x)` }}}}{SAME}{{{{ .Value }}}}{{{{ end }}}}{{{{ end }}}}"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("{{ query `up` | first | value }}", "cannot be told"),
+        ('{{ range query "sum by (a) (x)" }}{{ .Value }}{{ end }}', "cannot be told"),
+        (ONE_NUMBER.replace("by (a)", "by (a, b)"), "just the labels"),
+        (ONE_NUMBER.replace("$labels.a", "$labels.b"), "just the labels"),
+        (ONE_NUMBER.replace("eq", "ne"), "just the labels"),
+        (ONE_NUMBER.replace("eq", "not eq"), "just the labels"),
+    ],
+)
+def test_a_look_up_that_grafana_has_no_words_for_is_refused(text, complaint, tmp_path):
+    folder = tmp_path / "made_up"
+    folder.mkdir()
+    annotations = {"summary": "S.", "dashboard": "aiwf-spend", "panel": "Balances"}
+    rule = {
+        "alert": "MadeUp",
+        "expr": "up == 0",
+        "for": "5m",
+        "labels": {"severity": "warning"},
+        "annotations": {**annotations, "description": text},
+    }
+    group = {"name": "made up", "interval": "1m", "rules": [rule]}
+    path = folder / "rules.yml"
+
+    path.write_text(yaml.safe_dump({"groups": [group]}), encoding="utf-8")
+    with pytest.raises(ValueError, match=complaint):
+        alert_rules.build(tmp_path, [spend.build()])
+
+    rule["annotations"]["description"] = f"{ONE_NUMBER}, {ONE_NUMBER}"
+    path.write_text(yaml.safe_dump({"groups": [group]}), encoding="utf-8")
+    assert "$values.C" in alert_rules.build(tmp_path, [spend.build()])
 
 
 def test_no_rule_makes_an_alert_of_missing_data_and_every_one_reports_its_errors():
