@@ -2,7 +2,7 @@
 
 import difflib
 import os
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +136,7 @@ def parse(document: object, kinds: Kinds, environ: Mapping[str, str], *, place: 
     for name in {source.name for source in sources}:
         if sum(source.name == name for source in sources) > 1:
             mistakes.append(f"sources.{name}: the name stands twice; each source needs its own")
+    mistakes.extend(_read_twice(sources))
     try:
         settings = Settings.model_validate(
             {**document, "sources": sources}, context={"environ": environ}
@@ -145,6 +146,17 @@ def parse(document: object, kinds: Kinds, environ: Mapping[str, str], *, place: 
     if mistakes:
         raise ConfigurationError("\n".join(f"{place}: {mistake}" for mistake in mistakes))
     return settings
+
+
+def _read_twice(sources: Sequence[SourceSettings]) -> Iterator[str]:
+    """Name sources that differ in nothing but their name and rhythm: all would count twice."""
+    for later, source in enumerate(sources):
+        for earlier in sources[:later]:
+            if source == earlier.model_copy(update={"name": source.name, "every": source.every}):
+                yield (
+                    f"sources.{source.name}: reads the same as {earlier.name}, "
+                    "and everything would be counted twice; remove one"
+                )
 
 
 def _source(

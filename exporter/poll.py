@@ -145,13 +145,21 @@ class Poller:
         if self.last_result is None or self.last_result.outcome != "ok":
             # A commit may have been in doubt, or another exporter at work: the database knows.
             self._display.restore(session.counters())
+        try:
+            self._write_batches(session, now, tally)
+        except (TransientError, SourceError):
+            # What was written before is true, and what was true before midnight may not be.
+            self._display.present(self.source.name, session.present(now))
+            raise
+        self._display.present(self.source.name, session.present(now))
+
+    def _write_batches(self, session: SinkSession, now: datetime, tally: "_Tally") -> None:
         position = session.position()
         for batch in self.source.poll(position, now):
             prepared = self._preparation.applied(batch)
             position = self._write(session, position, prepared, now, tally)
             if self._retired:
                 raise TransientError("ended early, between two batches: a stop or a reload")
-        self._display.present(self.source.name, session.present(now))
 
     def _write(
         self,

@@ -21,9 +21,10 @@ _PRICED_BY = {
     "input_tokens": ("input_mtok",),
     "output_tokens": ("output_mtok",),
     "cache_write_1h_tokens": ("input_mtok",),
-    "input_audio_tokens": ("input_audio_mtok", "input_mtok"),
-    "output_audio_tokens": ("output_audio_mtok", "output_mtok"),
-    "cache_audio_read_tokens": ("cache_audio_read_mtok", "cache_read_mtok", "input_mtok"),
+    # Sound costs many times what text does; images cost what text does unless it is said.
+    "input_audio_tokens": ("input_audio_mtok",),
+    "output_audio_tokens": ("output_audio_mtok",),
+    "cache_audio_read_tokens": ("cache_audio_read_mtok", "input_audio_mtok"),
     "input_image_tokens": ("input_image_mtok", "input_mtok"),
     "output_image_tokens": ("output_image_mtok", "output_mtok"),
     "cache_image_read_tokens": ("cache_image_read_mtok", "cache_read_mtok", "input_mtok"),

@@ -6,13 +6,14 @@ What has no price stays unknown and is counted as such; it is never 0.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from exporter.price_catalogue import LONG_CONTEXT, Metered, list_price
 from exporter.records import CostBucket, CostSource, LlmCall, UsageBucket
 from exporter.settings import PriceOverride
 
 _MILLION = Decimal(1_000_000)
+_DIGITS = 200  # more than any provider writes: an amount is not rounded on its way
 
 
 class Pricing:
@@ -82,7 +83,8 @@ class Pricing:
     def converted(self, bucket: CostBucket) -> CostBucket:
         """Return the bucket with its amount in US dollars, where the rate is known."""
         rate = self._usd_per_unit.get(bucket.currency.upper())
-        return replace(bucket, cost_usd=None if rate is None else bucket.amount * rate)
+        with localcontext(prec=_DIGITS):
+            return replace(bucket, cost_usd=None if rate is None else bucket.amount * rate)
 
     def _cost(self, metered: Metered) -> Decimal | None:
         override = self._override(metered)

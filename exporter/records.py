@@ -280,6 +280,7 @@ class BucketWindow:
     until_at: datetime
     complete_until: datetime  # what came before has settled, as far as the provider tells
     buckets: tuple[UsageBucket | CostBucket, ...]
+    is_breakdown: bool = False  # all that the report says, other reports say too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

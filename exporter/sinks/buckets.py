@@ -40,7 +40,14 @@ def _merge(
 ) -> list[SpendChange]:
     table = _TABLES[amounts]
     source = windows[0].source
-    parameters = {"source": source, "amounts": amounts, "cost_kind": _COST_KINDS[amounts]}
+    parameters = {
+        "source": source,
+        "amounts": amounts,
+        "cost_kind": _COST_KINDS[amounts],
+        "reports": sorted({fitted(window.report) for window in windows}),
+        "oldest": min(window.from_at for window in windows),
+        "newest": max(window.until_at for window in windows),
+    }
 
     def run(name: str, values: Mapping[str, object] = parameters) -> psycopg.Cursor[Row]:
         return connection.execute(table.filled(_STATEMENTS[name]), values)
@@ -54,6 +61,7 @@ def _merge(
             {
                 "provider": window.provider,
                 "report": fitted(window.report),
+                "is_breakdown": window.is_breakdown,
                 "from_at": window.from_at,
                 "until_at": window.until_at,
                 "complete_until": window.complete_until,
@@ -86,8 +94,9 @@ def merge_names(connection: psycopg.Connection[Row], names: Iterable[DimensionNa
         )
 
 
-def merge_balances(connection: psycopg.Connection[Row], balances: Iterable[Balance]) -> None:
-    """Add a row for each balance that moved."""
+def merge_balances(connection: psycopg.Connection[Row], balances: Sequence[Balance]) -> None:
+    """Add a row for each balance that moved; they are all that their source has."""
+    told = [(fitted(balance.balance), storable(balance.unit)) for balance in balances]
     with connection.cursor() as cursor:
         cursor.executemany(
             _STATEMENTS["note_balance"].encode(),
@@ -95,13 +104,22 @@ def merge_balances(connection: psycopg.Connection[Row], balances: Iterable[Balan
                 {
                     "source": balance.source,
                     "provider": balance.provider,
-                    "balance": fitted(balance.balance),
-                    "unit": storable(balance.unit),
+                    "balance": name,
+                    "unit": unit,
                     "observed_at": balance.observed_at,
                     "remaining": balance.remaining,
                     "used": balance.used,
                     "limit_amount": balance.limit_amount,
                 }
-                for balance in balances
+                for balance, (name, unit) in zip(balances, told, strict=True)
             ],
+        )
+        cursor.execute(
+            _STATEMENTS["retire_balances"].encode(),
+            {
+                "source": balances[0].source,
+                "observed_at": balances[0].observed_at,
+                "balances": [name for name, _ in told],
+                "units": [unit for _, unit in told],
+            },
         )

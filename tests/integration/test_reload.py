@@ -17,7 +17,7 @@ from exporter.interfaces import Batch, Position
 TOKEN = "reload-token"
 BASE = "database: {url: {env: AIWF_DATABASE_URL}}\nweb: {token: {file: TOKEN_FILE}}\n"
 FIRST = "  - {name: n8n, kind: n8n, url: {env: N8N_DATABASE_URL}}\n"
-SECOND = "  - {name: second, kind: n8n, url: {env: N8N_DATABASE_URL}, every: 1h}\n"
+SECOND = "  - {name: second, kind: n8n, url: {env: N8N_DATABASE_URL}, page_rows: 400, every: 1h}\n"
 
 
 class Running:

@@ -304,6 +304,32 @@ def test_three_days_are_compared_when_both_kinds_have_settled(database: Database
     assert Decimal("0.6") == database.spend("billed")["three_complete_days"]
 
 
+def stretches(database: Database) -> list[tuple[datetime, datetime]]:
+    return [
+        (row["read_from"], row["read_until"])
+        for row in database.rows("SELECT * FROM report_coverage ORDER BY read_from")
+    ]
+
+
+def test_what_lies_between_two_readings_was_not_read(database: Database) -> None:
+    january = DAY - timedelta(days=300)
+    database.write(window(USAGE))
+    database.write(window(from_at=january))
+
+    assert [(january, january + timedelta(days=1)), (DAY, DAY + timedelta(days=1))] == stretches(
+        database
+    )
+    june = database.rows(f"SELECT * FROM v_reconciliation('{DAY - timedelta(days=150)}', '{DAY}')")
+    assert [] == june
+
+
+def test_readings_that_touch_are_one(database: Database) -> None:
+    for days in (0, 2, 1):
+        database.write(window(from_at=DAY + timedelta(days=days)))
+
+    assert [(DAY, DAY + timedelta(days=3))] == stretches(database)
+
+
 # --- names and balances ----------------------------------------------------------------------
 
 
@@ -334,6 +360,21 @@ def test_a_balance_has_a_row_for_each_time_it_moved(database: Database) -> None:
     assert 3 == len(database.rows("SELECT * FROM balances"))
     (left,) = database.present().balances
     assert (Decimal("7.5"), None) == (left.remaining, left.limit_amount)
+
+
+def test_a_balance_that_is_told_no_more_is_gone(database: Database) -> None:
+    balance = Balance(
+        source="openai",
+        provider="openai",
+        balance="key old",
+        unit="USD",
+        observed_at=NOW,
+        remaining=Decimal(0),
+    )
+    database.write(balance, replace(balance, balance="credits"))
+    database.write(replace(balance, balance="credits", observed_at=NOW + timedelta(minutes=5)))
+
+    assert ["credits"] == [left.balance for left in database.present().balances]
 
 
 # --- two at once -----------------------------------------------------------------------------

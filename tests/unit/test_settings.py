@@ -224,7 +224,7 @@ def test_sources_may_share_settings_by_a_yaml_merge(tmp_path: Path) -> None:
     text = (
         DATABASE + "sources:\n"
         "  - &n8n {name: first, kind: n8n, url: {env: N8N_DATABASE_URL}, every: 10s}\n"
-        "  - {<<: *n8n, name: second}\n"
+        "  - {<<: *n8n, name: second, schema: other}\n"
     )
 
     settings = from_text(tmp_path, text)

@@ -181,8 +181,14 @@ def test_whole_buckets_have_settled_as_late_as_the_provider_is(
 def test_progress_survives_a_restart() -> None:
     progress = Progress(read_until=NOON, deep_at=MIDNIGHT, asked_at=NOON - SECOND)
 
-    assert progress == Progress.restore(progress.kept())
-    assert Progress() == Progress.restore(Progress().kept()) == Progress.restore(None)
+    assert progress == Progress.restore(progress.kept(), NOON)
+    assert Progress() == Progress.restore(Progress().kept(), NOON) == Progress.restore(None, NOON)
+
+
+def test_what_a_clock_that_ran_ahead_wrote_is_forgotten() -> None:
+    progress = Progress(read_until=NOON + DAY, deep_at=NOON, asked_at=NOON + DAY)
+
+    assert Progress(deep_at=NOON) == Progress.restore(progress.kept(), NOON)
 
 
 # A range.

@@ -80,15 +80,17 @@ CREATE TABLE cost_daily (
 CREATE INDEX cost_daily_source ON cost_daily (source, bucket_start DESC);
 CREATE INDEX cost_daily_bucket_start ON cost_daily (bucket_start DESC);
 
+-- A row a stretch of time that was read without a gap.
 CREATE TABLE report_coverage (
     source text NOT NULL,
     report text NOT NULL,
     amounts text NOT NULL,             -- usage | cost
     provider text NOT NULL,
+    is_breakdown boolean NOT NULL,     -- another report counts it too: nothing waits for this one
     read_from timestamptz NOT NULL,
     read_until timestamptz NOT NULL,
     complete_until timestamptz NOT NULL, -- settled, as far as the provider tells
-    PRIMARY KEY (source, report, amounts)
+    PRIMARY KEY (source, report, amounts, read_from)
 );
 
 CREATE TABLE dimension_names (

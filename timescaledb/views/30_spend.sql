@@ -84,11 +84,13 @@ SELECT provider, model FROM llm_calls_hourly
 UNION
 SELECT provider, NULL FROM report_coverage;
 
--- How far is each report of a provider read, and until when has it settled?
+-- How far is each report of a provider read without a gap, and until when has it settled?
 CREATE VIEW v_report_coverage AS
-SELECT source, provider, report, amounts, read_from, read_until, complete_until,
+SELECT DISTINCT ON (source, report, amounts)
+    source, provider, report, amounts, is_breakdown, read_from, read_until, complete_until,
     extract(epoch FROM now() - read_until)::double precision AS age_seconds
-FROM report_coverage;
+FROM report_coverage
+ORDER BY source, report, amounts, read_until DESC;
 
 -- Until when are a source's usage and costs read as a whole? A report that has been silent for three
 -- days longer than the others (a permission taken away) is no longer waited for.
@@ -97,7 +99,7 @@ SELECT source, provider, amounts, min(read_from) AS read_from, min(read_until) A
     min(complete_until) AS complete_until
 FROM (
     SELECT c.*, max(c.read_until) OVER (PARTITION BY c.source, c.provider, c.amounts) AS newest_at
-    FROM report_coverage c
+    FROM v_report_coverage c WHERE NOT c.is_breakdown
 ) r
 WHERE r.read_until > r.newest_at - interval '72 hours'
 GROUP BY 1, 2, 3;
@@ -122,7 +124,7 @@ BEGIN ATOMIC
     ), reports AS (
         SELECT c.*, c.read_until > max(c.read_until) OVER (PARTITION BY c.provider, c.amounts)
             - interval '72 hours' AS is_awaited
-        FROM report_coverage c
+        FROM report_coverage c WHERE NOT c.is_breakdown
     ), covered AS (
         -- Whole is a day that all of the provider's reports have settled for, in all its sources.
         SELECT d.bucket_start, c.provider,
@@ -201,7 +203,7 @@ END;
 
 -- What do we spend? Each provider and UTC day once, by the best knowledge there is: the bill where
 -- it has settled, else the estimate from the provider's usage where that has; of a day that has not,
--- the largest amount known. Gateways are asked where nobody else knows anything.
+-- the largest amount known. Gateways are asked where nobody else tells anything of anybody.
 CREATE FUNCTION v_spend_daily(range_start timestamptz, range_end timestamptz)
 RETURNS TABLE (bucket_start timestamptz, provider text, cost_kind text, cost_usd numeric)
 LANGUAGE sql STABLE
@@ -222,7 +224,11 @@ BEGIN ATOMIC
                 WHEN r.calls_estimated_usd <> 0 OR NOT EXISTS (
                     SELECT FROM report_coverage c WHERE c.provider = r.provider
                 ) THEN r.calls_estimated_usd END),
-            (4, 1, 'gateway', r.gateway_usd)
+            -- A tracing tool may name another provider than the one that bills.
+            (4, 1, 'gateway', CASE
+                WHEN NOT EXISTS (SELECT FROM report_coverage)
+                    AND NOT EXISTS (SELECT FROM executions_hourly)
+                THEN r.gateway_usd END)
         ) known (rank, place, cost_kind, cost_usd)
         WHERE known.cost_usd IS NOT NULL
         ORDER BY known.rank, known.cost_usd DESC, known.place
@@ -296,13 +302,16 @@ BEGIN ATOMIC
     FROM means m, edges e;
 END;
 
--- What is left of each credit and quota, and since when is it so?
+-- What is left of each credit and quota, and since when is it so? One that the provider no longer
+-- tells has a last row without amounts.
 CREATE VIEW v_balances AS
-SELECT DISTINCT ON (b.source, b.balance, b.unit)
-    b.source, b.provider, b.balance, b.unit, b.remaining, b.used, b.limit_amount,
+SELECT b.source, b.provider, b.balance, b.unit, b.remaining, b.used, b.limit_amount,
     (b.remaining / nullif(b.limit_amount, 0))::double precision AS remaining_ratio, b.observed_at
-FROM balances b
-ORDER BY b.source, b.balance, b.unit, b.observed_at DESC;
+FROM (
+    SELECT DISTINCT ON (source, balance, unit) *
+    FROM balances ORDER BY source, balance, unit, observed_at DESC
+) b
+WHERE coalesce(b.remaining, b.used, b.limit_amount) IS NOT NULL;
 
 -- Which single calls cost most, and where is the run that made them?
 CREATE VIEW v_costly_calls AS

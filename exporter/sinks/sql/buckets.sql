@@ -1,9 +1,11 @@
 -- Reports of providers: a window is replaced as a whole, and what moved is told. {table}, {stage}
--- and {same_key} are filled in by the sink.
+-- and {same_key} are filled in by the sink. Bounds stand beside each join: a temporary table has no
+-- statistics, and the planner would read all there is.
 
 -- name: create_windows
 CREATE TEMP TABLE IF NOT EXISTS staged_windows (
-    provider text, report text, from_at timestamptz, until_at timestamptz, complete_until timestamptz
+    provider text, report text, is_breakdown boolean,
+    from_at timestamptz, until_at timestamptz, complete_until timestamptz
 ) ON COMMIT DELETE ROWS
 
 -- name: clear
@@ -11,7 +13,7 @@ TRUNCATE staged_windows, {stage}
 
 -- name: add_window
 INSERT INTO staged_windows
-VALUES (%(provider)s, %(report)s, %(from_at)s, %(until_at)s, %(complete_until)s)
+VALUES (%(provider)s, %(report)s, %(is_breakdown)s, %(from_at)s, %(until_at)s, %(complete_until)s)
 
 -- name: usage_changes
 -- By bucket and model: what moved from one key or project to another is no change of the sum.
@@ -30,7 +32,8 @@ FROM (
     SELECT -1, t.* FROM {table} t
     JOIN staged_windows w ON t.report = w.report
         AND t.bucket_start >= w.from_at AND t.bucket_start < w.until_at
-    WHERE t.source = %(source)s
+    WHERE t.source = %(source)s AND t.report = ANY(%(reports)s)
+        AND t.bucket_start >= %(oldest)s AND t.bucket_start < %(newest)s
 ) d
 WHERE NOT d.is_breakdown
 GROUP BY d.provider, d.model, d.report, d.bucket_start
@@ -47,7 +50,8 @@ FROM (
     SELECT -1, t.* FROM {table} t
     JOIN staged_windows w ON t.report = w.report
         AND t.bucket_start >= w.from_at AND t.bucket_start < w.until_at
-    WHERE t.source = %(source)s
+    WHERE t.source = %(source)s AND t.report = ANY(%(reports)s)
+        AND t.bucket_start >= %(oldest)s AND t.bucket_start < %(newest)s
 ) d
 WHERE NOT d.is_breakdown
 GROUP BY d.provider, d.model, d.report, d.bucket_start
@@ -56,7 +60,8 @@ ORDER BY d.bucket_start
 -- name: delete_differing
 DELETE FROM {table} t
 USING staged_windows w
-WHERE t.source = %(source)s AND t.report = w.report
+WHERE t.source = %(source)s AND t.report = ANY(%(reports)s) AND t.report = w.report
+    AND t.bucket_start >= %(oldest)s AND t.bucket_start < %(newest)s
     AND t.bucket_start >= w.from_at AND t.bucket_start < w.until_at
     AND NOT EXISTS (
         SELECT FROM {stage} s WHERE {same_key} AND ROW(t.*) IS NOT DISTINCT FROM ROW(s.*)
@@ -67,17 +72,26 @@ INSERT INTO {table} SELECT * FROM {stage} s
 WHERE NOT EXISTS (SELECT FROM {table} t WHERE {same_key})
 
 -- name: cover
-INSERT INTO report_coverage AS c
-    (source, report, amounts, provider, read_from, read_until, complete_until)
-SELECT %(source)s, report, %(amounts)s, min(provider), min(from_at), max(until_at), max(complete_until)
-FROM staged_windows GROUP BY report
-ON CONFLICT (source, report, amounts) DO UPDATE SET
-    provider = excluded.provider,
-    read_from = least(c.read_from, excluded.read_from),
-    read_until = greatest(c.read_until, excluded.read_until),
-    complete_until = greatest(c.complete_until, excluded.complete_until)
-WHERE excluded.read_from < c.read_from OR excluded.read_until > c.read_until
-    OR excluded.complete_until > c.complete_until OR excluded.provider <> c.provider
+-- What was read grows by the windows where they touch it; else a stretch of its own begins, for
+-- what lies between was never read, and is not 0.
+WITH fresh AS (
+    SELECT report, min(provider) AS provider, bool_or(is_breakdown) AS is_breakdown,
+        min(from_at) AS from_at, max(until_at) AS until_at, max(complete_until) AS complete_until
+    FROM staged_windows GROUP BY report
+), touching AS (
+    DELETE FROM report_coverage c USING fresh w
+    WHERE c.source = %(source)s AND c.amounts = %(amounts)s AND c.report = w.report
+        AND c.read_from <= w.until_at AND c.read_until >= w.from_at
+    RETURNING c.report, c.read_from, c.read_until, c.complete_until
+)
+INSERT INTO report_coverage
+    (source, report, amounts, provider, is_breakdown, read_from, read_until, complete_until)
+SELECT %(source)s, w.report, %(amounts)s, w.provider, w.is_breakdown,
+    least(w.from_at, min(t.read_from)), greatest(w.until_at, max(t.read_until)),
+    greatest(w.complete_until, max(t.complete_until))
+FROM fresh w
+LEFT JOIN touching t ON t.report = w.report
+GROUP BY w.report, w.provider, w.is_breakdown, w.from_at, w.until_at, w.complete_until
 
 -- name: clear_days
 DELETE FROM cost_daily d
@@ -107,6 +121,8 @@ FROM (
 JOIN usage_buckets b ON b.bucket_start >= touched.day
     AND b.bucket_start < touched.day + interval '1 day'
 WHERE b.source = %(source)s AND NOT b.is_breakdown
+    AND b.bucket_start >= %(oldest)s::timestamptz - interval '1 day'
+    AND b.bucket_start < %(newest)s::timestamptz + interval '1 day'
 GROUP BY 1, 2, 3, 5, 6, 7, 8
 
 -- name: sum_cost_days
@@ -123,6 +139,8 @@ FROM (
 JOIN cost_buckets b ON b.bucket_start >= touched.day
     AND b.bucket_start < touched.day + interval '1 day'
 WHERE b.source = %(source)s AND NOT b.is_breakdown
+    AND b.bucket_start >= %(oldest)s::timestamptz - interval '1 day'
+    AND b.bucket_start < %(newest)s::timestamptz + interval '1 day'
 GROUP BY 1, 2, 3, 5, 6, 7, 8
 
 -- name: name_dimension
@@ -144,5 +162,16 @@ WHERE NOT EXISTS (
     ) newest
     WHERE (newest.remaining, newest.used, newest.limit_amount)
         IS NOT DISTINCT FROM (%(remaining)s::numeric, %(used)s::numeric, %(limit_amount)s::numeric)
+)
+ON CONFLICT DO NOTHING
+
+-- name: retire_balances
+-- A provider tells all of its balances at once: one that it tells no more is gone.
+INSERT INTO balances (source, provider, balance, unit, observed_at)
+SELECT b.source, b.provider, b.balance, b.unit, %(observed_at)s
+FROM v_balances b
+WHERE b.source = %(source)s AND NOT EXISTS (
+    SELECT FROM unnest(%(balances)s::text[], %(units)s::text[]) told (balance, unit)
+    WHERE told.balance = b.balance AND told.unit = b.unit
 )
 ON CONFLICT DO NOTHING

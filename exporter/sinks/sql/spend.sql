@@ -42,7 +42,7 @@ FROM windows w, LATERAL (
 SELECT provider, balance, unit, remaining, limit_amount FROM v_balances WHERE source = %(source)s
 
 -- name: coverage
-SELECT provider, report, amounts, complete_until FROM report_coverage WHERE source = %(source)s
+SELECT provider, report, amounts, complete_until FROM v_report_coverage WHERE source = %(source)s
 
 -- name: describe_source
 INSERT INTO sources AS s (source, kind, role) VALUES (%(source)s, %(kind)s, %(role)s)

@@ -50,7 +50,7 @@ class CallLogSource:
 
     def poll(self, position: Position, now: datetime) -> Iterator[Batch]:
         """Yield what is new, and again what may have changed."""
-        progress = Progress.restore(position.cursor.get("calls"))
+        progress = Progress.restore(position.cursor.get("calls"), now)
         is_deep = progress.is_deep(now)
         look = _Look.restore(position.cursor.get("look"), floor(now, DAY))
         newest_at: datetime | None = None

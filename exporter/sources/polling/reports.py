@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from exporter.errors import RefusedRequestError, SourceError, TransientError
 from exporter.interfaces import Batch, Position
@@ -31,6 +31,7 @@ from exporter.sources.polling.spans import (
     due_spans,
     earliest,
     latest,
+    past,
 )
 from exporter.sources.polling.summing import Bucket, summed
 from exporter.sources.polling.wire import floor
@@ -38,6 +39,7 @@ from exporter.sources.polling.wire import floor
 NAMES_EVERY = timedelta(hours=1)
 _UNAVAILABLE_PAUSE = timedelta(days=1)
 _UNAVAILABLE = (400, 403, 404, 410)
+_MOST_FAILURES = 3  # of one poll: a provider that hangs has more to hang on
 
 
 def _at_most_a_year(value: timedelta) -> timedelta:
@@ -60,6 +62,15 @@ class ProviderSettings(SourceSettings):
     history: History = timedelta(days=35)
     """How much of the past the first poll reads."""
 
+    @model_validator(mode="after")
+    def _no_key_in_clear(self) -> Self:
+        if (self.base_url or "").startswith("http:") and not self.allow_private:
+            raise ValueError(
+                "base_url sends the key in clear; write https://, "
+                "or allow_private: true where it stays in your own network"
+            )
+        return self
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
@@ -72,6 +83,8 @@ class Report:
     """All buckets that begin in the span, or an error: half an answer is none."""
     is_optional: bool = False
     """A key or account that may not read it (400, 403, 404, 410) is asked again once a day."""
+    is_breakdown: bool = False
+    """Whether its buckets all are: nothing is late or incomplete for want of it."""
     instead: Callable[[Span], Sequence[Bucket]] | None = None
     """How the same is read while `read` is refused; windows of both replace each other."""
 
@@ -88,13 +101,14 @@ class _Progresses:
     names_at: datetime | None = None
 
     @classmethod
-    def restore(cls, cursor: dict[str, Json], reports: Sequence[Report]) -> "_Progresses":
+    def restore(
+        cls, cursor: dict[str, Json], reports: Sequence[Report], now: datetime
+    ) -> "_Progresses":
         kept = cursor.get("reports")
         kept = kept if isinstance(kept, dict) else {}
-        names_at = cursor.get("names_at")
         return cls(
-            {report.name: Progress.restore(kept.get(report.name)) for report in reports},
-            datetime.fromisoformat(str(names_at)) if names_at else None,
+            {report.name: Progress.restore(kept.get(report.name), now) for report in reports},
+            past(cursor.get("names_at"), now),
         )
 
     def cursor(self) -> dict[str, Json]:
@@ -118,17 +132,20 @@ class ReportSource:
 
     def poll(self, position: Position, now: datetime) -> Iterator[Batch]:
         """Yield what is new or may have been revised; one report's bad day is not the others'."""
-        progresses = _Progresses.restore(dict(position.cursor), self.reports)
-        failed: TransientError | None = None
+        progresses = _Progresses.restore(dict(position.cursor), self.reports, now)
+        failed: TransientError | SourceError | None = None
+        failures = 0
         for report in self.reports:
             try:
                 yield from self._report(report, progresses, now)
-            except TransientError as error:
-                if error.rest is not None:  # it asked us to be quiet
+            except (TransientError, SourceError) as error:
+                failures += 1
+                # It asked us to be quiet, or refused the key, or answers nothing.
+                if error.rest is not None or failures == _MOST_FAILURES:
                     raise
                 failed = failed or error
         records, omissions, failed_besides = self._besides(progresses, now)
-        failed = failed or failed_besides
+        failed = failed_besides if failed is None else failed
         yield Batch(
             records=records,
             cursor=progresses.cursor(),
@@ -141,7 +158,7 @@ class ReportSource:
 
     def _besides(
         self, progresses: _Progresses, now: datetime
-    ) -> tuple[list[Record], dict[str, int], TransientError | None]:
+    ) -> tuple[list[Record], dict[str, int], TransientError | SourceError | None]:
         """Ask for balances and names; reports are worth having without them."""
         asks: dict[str, Callable[[], Sequence[Record]]] = {}
         if self.balances is not None:
@@ -151,22 +168,30 @@ class ReportSource:
             asks["names"] = self.names
         records: list[Record] = []
         omissions: dict[str, int] = {}
-        failed: TransientError | None = None
+        failed: TransientError | SourceError | None = None
         for what, ask in asks.items():
             try:
                 records += ask()
-            except TransientError as error:
-                if error.rest is not None:
-                    raise
-                failed = failed or error
-                continue
-            except RefusedRequestError as error:
-                if error.status not in _UNAVAILABLE or self._tells_nothing(progresses):
-                    raise
-                omissions[f"{what}_unavailable"] = 1
-            if what == "names":
+            except (TransientError, SourceError) as error:
+                if self._may_lack(error, progresses):
+                    omissions[f"{what}_unavailable"] = 1
+                else:
+                    failed = failed or error
+                    if error.rest is None:
+                        continue
+            if what == "names":  # many requests: not again at once, whatever came of them
                 progresses.names_at = now
+            if failed is not None and failed.rest is not None:
+                break
         return records, omissions, failed
+
+    def _may_lack(self, error: TransientError | SourceError, progresses: "_Progresses") -> bool:
+        """Whether a refusal leaves a source that still tells something."""
+        return (
+            isinstance(error, RefusedRequestError)
+            and error.status in _UNAVAILABLE
+            and not self._tells_nothing(progresses)
+        )
 
     def _tells_nothing(self, progresses: _Progresses) -> bool:
         """Whether each report is refused too."""
@@ -244,6 +269,7 @@ class ReportSource:
                     from_at=from_at,
                     until_at=until_at,
                     complete_until=settled,
+                    is_breakdown=report.is_breakdown,
                     buckets=tuple(
                         bucket
                         for bucket in buckets

@@ -10,6 +10,7 @@ from exporter.sources.polling.wire import floor
 SECOND = timedelta(seconds=1)  # times are asked for to the second
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+_SKEW = timedelta(minutes=5)
 _FIRST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -46,10 +47,10 @@ class Progress:
     unavailable_at: datetime | None = None
 
     @classmethod
-    def restore(cls, kept: Json) -> "Progress":
-        """Read it back from a cursor."""
+    def restore(cls, kept: Json, now: datetime) -> "Progress":
+        """Read it back from a cursor; what a clock that ran ahead wrote is forgotten."""
         times = kept if isinstance(kept, dict) else {}
-        return cls(**{name: datetime.fromisoformat(str(at)) for name, at in times.items() if at})
+        return cls(**{name: past(times.get(name), now) for name in vars(cls())})
 
     def kept(self) -> dict[str, Json]:
         """Return what stands in the cursor."""
@@ -62,6 +63,12 @@ class Progress:
     def is_deep(self, now: datetime) -> bool:
         """Whether the long look back of the day is still to come."""
         return self.deep_at is None or floor(self.deep_at, DAY) < floor(now, DAY)
+
+
+def past(kept: Json, now: datetime) -> datetime | None:
+    """Return a time of a cursor, unless it lies ahead."""
+    at = datetime.fromisoformat(str(kept)) if kept else None
+    return None if at is None or at > now + _SKEW else at
 
 
 def due_spans(

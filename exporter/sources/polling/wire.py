@@ -74,7 +74,10 @@ def texts(row: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
 
 def from_unix(seconds: int) -> datetime:
     """Return the time of Unix seconds."""
-    return plausible(datetime.fromtimestamp(seconds, UTC))
+    try:
+        return plausible(datetime.fromtimestamp(seconds, UTC))
+    except (OverflowError, OSError, ValueError):
+        raise _changed(f"{seconds} is no time") from None
 
 
 def utc_day(text: str) -> datetime:

@@ -64,6 +64,7 @@ def source(settings: AnthropicSettings) -> ReportSource:
                 rhythm=claude_code.RHYTHM,
                 read=partial(claude_code.read_day, http, settings.name),
                 is_optional=True,
+                is_breakdown=True,
             )
         )
     return ReportSource(

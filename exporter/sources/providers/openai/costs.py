@@ -7,7 +7,6 @@ from decimal import Decimal
 
 import msgspec
 
-from exporter.errors import RefusedRequestError
 from exporter.http_client import HttpClient
 from exporter.records import CostBucket
 from exporter.sources.polling.spans import DAY, HOUR, Rhythm, Span
@@ -21,11 +20,9 @@ RHYTHM = Rhythm(
     at_most=31 * DAY,
     settled_after=12 * HOUR,
 )
-# Many organizations answer 400 to a grouping by key.
-_GROUPS: tuple[tuple[str, ...], ...] = (
-    ("project_id", "line_item", "api_key_id"),
-    ("project_id", "line_item"),
-)
+# Many organizations answer 400 to a grouping by key: then it is read without.
+BY_KEY = ("project_id", "line_item", "api_key_id")
+BY_LINE_ITEM = ("project_id", "line_item")
 
 
 class _Amount(msgspec.Struct):
@@ -47,54 +44,37 @@ class _CostBucket(msgspec.Struct):
     results: list[_Cost]
 
 
-class Costs:
-    """Reads costs, and remembers how finely the organization tells them."""
-
-    def __init__(self, http: HttpClient, source: str) -> None:
-        self._http = http
-        self._source = source
-        self._group_by = _GROUPS[0]
-
-    def read(self, span: Span) -> list[CostBucket]:
-        """Read billed costs, by key where the organization lets one."""
-        try:
-            found = self._buckets(span)
-        except RefusedRequestError as error:
-            if error.status != 400 or self._group_by == _GROUPS[-1]:
-                raise
-            self._group_by = _GROUPS[-1]
-            found = self._buckets(span)
-        return [
-            CostBucket(
-                source=self._source,
-                provider="openai",
-                report="costs",
-                bucket_start=from_unix(bucket.start_time),
-                bucket_seconds=86400,
-                model=_model_of(row.line_item),
-                project_id=row.project_id,
-                api_key_id=row.api_key_id,
-                line_item=row.line_item,
-                amount=dollars(row.amount.value),
-                currency=row.amount.currency.upper(),
-                quantity=row.quantity,
-                quantity_unit=row.quantity_unit,
-            )
-            for bucket in found
-            for row in bucket.results
-        ]
-
-    def _buckets(self, span: Span) -> list[_CostBucket]:
-        return list(
-            buckets(
-                self._http,
-                "organization/costs",
-                span,
-                width="1d",
-                group_by=self._group_by,
-                into=Page[_CostBucket],
-            )
+def read_costs(
+    http: HttpClient, source: str, group_by: tuple[str, ...], span: Span
+) -> list[CostBucket]:
+    """Read billed costs, as finely as they are grouped."""
+    found = buckets(
+        http,
+        "organization/costs",
+        span,
+        width="1d",
+        group_by=group_by,
+        into=Page[_CostBucket],
+    )
+    return [
+        CostBucket(
+            source=source,
+            provider="openai",
+            report="costs",
+            bucket_start=from_unix(bucket.start_time),
+            bucket_seconds=86400,
+            model=_model_of(row.line_item),
+            project_id=row.project_id,
+            api_key_id=row.api_key_id,
+            line_item=row.line_item,
+            amount=dollars(row.amount.value),
+            currency=row.amount.currency.upper(),
+            quantity=row.quantity,
+            quantity_unit=row.quantity_unit,
         )
+        for bucket in found
+        for row in bucket.results
+    ]
 
 
 def _model_of(line_item: str | None) -> str | None:

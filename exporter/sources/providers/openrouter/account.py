@@ -34,6 +34,7 @@ class Account:
         self._http = http
         self._source = source
         self._keys_at: datetime | None = None
+        self._known_limits: dict[str, Key] = {}
 
     def balances(self, now: datetime) -> list[Balance]:
         """Read credits and limits; a key without a limit has no balance."""
@@ -65,16 +66,17 @@ class Account:
     def _limits(self, now: datetime) -> dict[str, Key]:
         """Read the keys that can be used, by name, which need not be unique."""
         if self._keys_at is not None and now - self._keys_at < _KEYS_EVERY:
-            return {}
+            return self._known_limits
         keys = [
             key for key in read_keys(self._http, read_workspaces(self._http)) if not key.disabled
         ]
         self._keys_at = now
         times = Counter(key.name for key in keys)
-        return {
+        self._known_limits = {
             f"key {key.name}" if key.name and times[key.name] == 1 else f"key {key.hash[:8]}": key
             for key in keys
         }
+        return self._known_limits
 
     def _balance(
         self,
