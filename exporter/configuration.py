@@ -197,10 +197,11 @@ _IN_WORDS = {
 
 def _messages(error: ValidationError, model: type[BaseModel], prefix: str) -> Iterator[str]:
     for detail in error.errors(include_url=False, include_input=False):
-        *parents, last = detail["loc"] or ("",)
+        loc = [part for part in detail["loc"] if part != "[key]"]  # pydantic's mark of a wrong key
+        *parents, last = loc or ("",)
         place = (prefix + ".".join(map(str, parents))).rstrip(".")
         at = f"{place}: " if place else ""
-        full = (prefix + ".".join(map(str, detail["loc"]))).rstrip(".")
+        full = (prefix + ".".join(map(str, loc))).rstrip(".")
         if detail["type"] == "extra_forbidden":
             known = _model_at(model, parents)
             close = difflib.get_close_matches(str(last), _keys(known), 1)

@@ -468,7 +468,7 @@ def test_without_credentials_the_source_says_so(
 
 
 def test_an_address_on_a_private_network_needs_permission(server: ProviderServer) -> None:
-    source = made("bedrock", server.url, allow_private=False)
+    source = made("bedrock", server.url.replace("http:", "https:"), allow_private=False)
 
     with pytest.raises(SourceError, match="allow_private") as caught:
         read(source, "usage", THE_MORNING)
