@@ -1,26 +1,12 @@
 """Anthropic's names of workspaces, API keys and users, and of what it gives no id."""
 
-import msgspec
-
 from exporter.errors import RefusedRequestError
 from exporter.http_client import HttpClient
 from exporter.records import DimensionName
-from exporter.sources.polling.paging import pages, required
+from exporter.sources.polling.listing import Named, dimension_names, listed
 
 DEFAULT_WORKSPACE = "default"
 NO_KEY = "none"
-
-
-class _Named(msgspec.Struct):
-    id: str
-    name: str | None = None
-    email: str | None = None
-
-
-class _List(msgspec.Struct):
-    data: list[_Named]
-    has_more: bool = False
-    last_id: str | None = None
 
 
 def read_names(http: HttpClient, source: str) -> list[DimensionName]:
@@ -29,17 +15,13 @@ def read_names(http: HttpClient, source: str) -> list[DimensionName]:
     found += [("api_key_id", one) for one in _listed(http, "api_keys")]
     found += [("user_id", one) for one in _listed(http, "users")]
     found += [
-        ("project_id", _Named(DEFAULT_WORKSPACE, "Default workspace")),
-        ("api_key_id", _Named(NO_KEY, "No API key (Console, sign-in)")),
+        ("project_id", Named(DEFAULT_WORKSPACE, "Default workspace")),
+        ("api_key_id", Named(NO_KEY, "No API key (Console, sign-in)")),
     ]
-    return [
-        DimensionName(source=source, dimension=dimension, id=one.id, name=name)
-        for dimension, one in found
-        if (name := one.name or one.email)
-    ]
+    return dimension_names(source, found)
 
 
-def _workspaces(http: HttpClient) -> list[_Named]:
+def _workspaces(http: HttpClient) -> list[Named]:
     archived = ("include_archived", "true")
     try:
         # The newer reports have an id for the default workspace; the older ones have none.
@@ -50,10 +32,5 @@ def _workspaces(http: HttpClient) -> list[_Named]:
         return _listed(http, "workspaces", archived)
 
 
-def _listed(http: HttpClient, what: str, *parameters: tuple[str, str]) -> list[_Named]:
-    def ask(after: str | None) -> _List:
-        paging = [("limit", "1000"), *([("after_id", after)] if after else [])]
-        return http.get(f"v1/organizations/{what}", [*paging, *parameters], into=_List)
-
-    found = pages(ask, lambda page: required(page.last_id, has_more=page.has_more))
-    return [one for page in found for one in page.data]
+def _listed(http: HttpClient, what: str, *parameters: tuple[str, str]) -> list[Named]:
+    return listed(http, f"v1/organizations/{what}", *parameters, limit=1000, after="after_id")

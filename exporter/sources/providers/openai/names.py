@@ -1,22 +1,8 @@
 """OpenAI's names of projects, users and keys; deleted ones are no longer told."""
 
-import msgspec
-
 from exporter.http_client import HttpClient
 from exporter.records import DimensionName
-from exporter.sources.polling.paging import pages, required
-
-
-class _Named(msgspec.Struct):
-    id: str
-    name: str | None = None
-    email: str | None = None
-
-
-class _List(msgspec.Struct):
-    data: list[_Named]
-    has_more: bool = False
-    last_id: str | None = None
+from exporter.sources.polling.listing import Named, dimension_names, listed
 
 
 def read_names(http: HttpClient, source: str) -> list[DimensionName]:
@@ -28,17 +14,8 @@ def read_names(http: HttpClient, source: str) -> list[DimensionName]:
         path = f"organization/projects/{project.id}/api_keys"
         keys = _listed(http, path, ("owner_project_access", "any"))
         found += [("api_key_id", key) for key in keys]
-    return [
-        DimensionName(source=source, dimension=dimension, id=one.id, name=name)
-        for dimension, one in found
-        if (name := one.name or one.email)
-    ]
+    return dimension_names(source, found)
 
 
-def _listed(http: HttpClient, path: str, *parameters: tuple[str, str]) -> list[_Named]:
-    def ask(after: str | None) -> _List:
-        paging = [("limit", "100"), *([("after", after)] if after else [])]
-        return http.get(path, [*paging, *parameters], into=_List)
-
-    found = pages(ask, lambda page: required(page.last_id, has_more=page.has_more))
-    return [one for page in found for one in page.data]
+def _listed(http: HttpClient, path: str, *parameters: tuple[str, str]) -> list[Named]:
+    return listed(http, path, *parameters, limit=100, after="after")
