@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from exporter.errors import ConfigurationError, RefusedRowsError, SinkError
+from exporter.errors import ConfigurationError, SinkError
 from exporter.interfaces import Backfillable, Change, Increment, Sink, Source
-from exporter.preparation import Preparation, halves
+from exporter.preparation import Preparation, write_all
 
 
 class _Uncounted:
@@ -47,14 +47,15 @@ def backfill(
         position = session.position()
         for batch in source.backfill(position, from_at, until_at, now):
             prepared = preparation.applied(batch)
-            pending = [prepared]
-            while pending:
-                part = pending.pop()
-                try:
-                    position, _ = session.write(position, part, _Uncounted(), now)
-                except RefusedRowsError:
-                    first, second = halves(part, position)
-                    pending += [second] if first is None else [second, first]
+            for _, written, _ in write_all(
+                session,
+                position,
+                prepared,
+                source=source.name,
+                accountant=_Uncounted(),
+                now=now,
+            ):
+                position = written
             records += batch.rows
             if batch.done_ratio is not None:
                 tell(batch.done_ratio, records)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Protocol
 
-from exporter.errors import RefusedRowsError, SinkError, SourceError, TransientError
+from exporter.errors import SinkError, SourceError, TransientError
 from exporter.interfaces import (
     Accountant,
     Batch,
@@ -22,7 +22,7 @@ from exporter.interfaces import (
     Source,
 )
 from exporter.log import redact
-from exporter.preparation import Preparation, halves
+from exporter.preparation import Preparation, write_all
 
 log = logging.getLogger(__name__)
 
@@ -169,22 +169,16 @@ class Poller:
         now: datetime,
         tally: "_Tally",
     ) -> Position:
-        """Write a batch; one execution that cannot be stored must not hold up all others."""
-        try:
-            written, increments = session.write(position, batch, self._accountant, now)
-        except RefusedRowsError as error:
-            log.warning(
-                "batch.refused", extra={"source": self.source.name, "detail": redact(str(error))}
-            )
-            first, second = halves(batch, position)
-            if first is not None:
-                position = self._write(session, position, first, now, tally)
-            return self._write(session, position, second, now, tally)
-        tally.add(batch, written)
-        if tally.is_time_to_tell():
-            log.info("poll.progress", extra={"source": self.source.name, "records": tally.records})
-        self._display.counted(self.source.name, increments, caught_up=written.caught_up)
-        return written
+        name = self.source.name
+        for part, written, increments in write_all(
+            session, position, batch, source=name, accountant=self._accountant, now=now
+        ):
+            position = written
+            tally.add(part, written)
+            if tally.is_time_to_tell():
+                log.info("poll.progress", extra={"source": name, "records": tally.records})
+            self._display.counted(name, increments, caught_up=written.caught_up)
+        return position
 
     def _tell(self, result: PollResult, tally: "_Tally") -> None:
         self.last_result = result

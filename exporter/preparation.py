@@ -1,10 +1,14 @@
 """What happens to records between their source and the sink: priced, redacted, split if refused."""
 
+import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from exporter.content import ContentPolicy
-from exporter.errors import SinkError
-from exporter.interfaces import Batch, Position
+from exporter.errors import RefusedRowsError, SinkError
+from exporter.interfaces import Accountant, Batch, Increment, Position, SinkSession
+from exporter.log import redact
 from exporter.pricing import Pricing
 from exporter.records import (
     BucketWindow,
@@ -16,6 +20,8 @@ from exporter.records import (
     Step,
     UsageBucket,
 )
+
+log = logging.getLogger(__name__)
 
 
 class Preparation:
@@ -45,6 +51,36 @@ class Preparation:
         if isinstance(bucket, UsageBucket):
             return self._pricing.priced_usage(bucket)
         return self._pricing.converted(bucket)
+
+
+def write_all(
+    session: SinkSession,
+    position: Position,
+    batch: Batch,
+    *,
+    source: str,
+    accountant: Accountant,
+    now: datetime,
+) -> Iterator[tuple[Batch, Position, Sequence[Increment]]]:
+    """Write a batch and yield each part of it that was committed.
+
+    One execution or window that cannot be stored must not hold up all others: what is refused is
+    halved until that one stands alone.
+
+    Raises:
+        SinkError: of what is left nothing was written.
+    """
+    pending = [batch]
+    while pending:
+        part = pending.pop()
+        try:
+            position, increments = session.write(position, part, accountant, now)
+        except RefusedRowsError as error:
+            log.warning("batch.refused", extra={"source": source, "detail": redact(str(error))})
+            first, second = halves(part, position)
+            pending += [second] if first is None else [second, first]
+        else:
+            yield part, position, increments
 
 
 def halves(batch: Batch, position: Position) -> tuple[Batch | None, Batch]:
