@@ -137,7 +137,6 @@ class SpendChange:
     input_tokens_added: int
     output_tokens_added: int
     unpriced_tokens_added: int
-    unpriced_buckets_added: int
     cost_usd_added: Decimal
 
 

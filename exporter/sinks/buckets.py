@@ -54,6 +54,7 @@ def _merge(
 
     connection.execute(table.statement("create_stage"))
     run("create_windows")
+    run("create_days")
     run("clear")
     for window in windows:
         run(
@@ -72,6 +73,7 @@ def _merge(
     moved = run("delete_differing").rowcount + run("insert_missing").rowcount
     run("cover")
     if moved:
+        run("add_days")
         run("clear_days")
         run(f"sum_{amounts}_days")
     return changes

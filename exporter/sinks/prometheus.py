@@ -76,13 +76,8 @@ METRICS: Mapping[str, Metric] = {
 
 OTHER = "other"
 _FAILED = (ExecutionStatus.ERROR, ExecutionStatus.TIMEOUT, ExecutionStatus.CRASHED)
-_FREE_LABELS = (
-    "workflow",
-    "model",
-    "provider",
-    "error_type",
-    "balance",
-)  # the rest come from closed sets
+# The rest come from closed sets.
+_FREE_LABELS = ("workflow", "model", "provider", "error_type", "balance")
 Labels = tuple[tuple[str, str], ...]
 
 

@@ -37,6 +37,7 @@ Connection = psycopg.Connection[Row]
 
 @contextmanager
 def translated() -> Iterator[None]:
+    """Turn the driver's errors into ours: later, or rows that cannot be stored."""
     try:
         yield
     except PoolTimeout:
@@ -49,6 +50,7 @@ def translated() -> Iterator[None]:
 
 
 def counters_of(rows: Sequence[Row]) -> list[Counter]:
+    """Return persisted series as they stand in rows."""
     return [
         Counter(
             metric=row["metric"], labels=tuple(sorted(row["labels"].items())), value=row["value"]

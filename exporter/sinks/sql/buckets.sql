@@ -8,8 +8,11 @@ CREATE TEMP TABLE IF NOT EXISTS staged_windows (
     from_at timestamptz, until_at timestamptz, complete_until timestamptz
 ) ON COMMIT DELETE ROWS
 
+-- name: create_days
+CREATE TEMP TABLE IF NOT EXISTS staged_days (day timestamptz) ON COMMIT DELETE ROWS
+
 -- name: clear
-TRUNCATE staged_windows, {stage}
+TRUNCATE staged_windows, staged_days, {stage}
 
 -- name: add_window
 INSERT INTO staged_windows
@@ -24,7 +27,6 @@ SELECT d.provider, coalesce(d.model, '') AS model, 'estimated' AS cost_kind,
     sum(d.sign * CASE WHEN d.cost_usd IS NULL
         THEN coalesce(d.input_tokens, 0) + coalesce(d.output_tokens, 0) ELSE 0 END)::bigint
         AS unpriced_tokens_added,
-    sum(d.sign * (d.cost_usd IS NULL)::int)::bigint AS unpriced_buckets_added,
     sum(d.sign * coalesce(d.cost_usd, 0)) AS cost_usd_added
 FROM (
     SELECT 1 AS sign, s.* FROM {stage} s
@@ -42,7 +44,7 @@ ORDER BY d.bucket_start
 -- name: cost_changes
 SELECT d.provider, coalesce(d.model, '') AS model, 'billed' AS cost_kind,
     0 AS requests_added, 0 AS input_tokens_added, 0 AS output_tokens_added,
-    0 AS unpriced_tokens_added, sum(d.sign * (d.cost_usd IS NULL)::int)::bigint AS unpriced_buckets_added,
+    0 AS unpriced_tokens_added,
     sum(d.sign * coalesce(d.cost_usd, 0)) AS cost_usd_added
 FROM (
     SELECT 1 AS sign, s.* FROM {stage} s
@@ -93,14 +95,17 @@ FROM fresh w
 LEFT JOIN touching t ON t.report = w.report
 GROUP BY w.report, w.provider, w.is_breakdown, w.from_at, w.until_at, w.complete_until
 
+-- name: add_days
+-- The UTC days that the windows touch: each is summed anew.
+INSERT INTO staged_days
+SELECT DISTINCT day FROM staged_windows, LATERAL generate_series(
+    date_bin('1 day', from_at, timestamptz '2000-01-01 00:00:00+00'),
+    until_at - interval '1 microsecond', interval '1 day'
+) day
+
 -- name: clear_days
 DELETE FROM cost_daily d
-USING (
-    SELECT DISTINCT day FROM staged_windows, LATERAL generate_series(
-        date_bin('1 day', from_at, timestamptz '2000-01-01 00:00:00+00'),
-        until_at - interval '1 microsecond', interval '1 day'
-    ) day
-) touched
+USING staged_days touched
 WHERE d.source = %(source)s AND d.bucket_start = touched.day AND d.cost_kind = %(cost_kind)s
 
 -- name: sum_usage_days
@@ -112,12 +117,7 @@ SELECT touched.day, b.source, b.provider, 'estimated', b.model, b.project_id, b.
     coalesce(sum(coalesce(b.input_tokens, 0) + coalesce(b.output_tokens, 0))
         FILTER (WHERE b.cost_usd IS NULL), 0),
     coalesce(sum(b.cost_usd), 0), coalesce(sum(b.cost_without_cache_usd), 0)
-FROM (
-    SELECT DISTINCT day FROM staged_windows, LATERAL generate_series(
-        date_bin('1 day', from_at, timestamptz '2000-01-01 00:00:00+00'),
-        until_at - interval '1 microsecond', interval '1 day'
-    ) day
-) touched
+FROM staged_days touched
 JOIN usage_buckets b ON b.bucket_start >= touched.day
     AND b.bucket_start < touched.day + interval '1 day'
 WHERE b.source = %(source)s AND NOT b.is_breakdown
@@ -130,12 +130,7 @@ INSERT INTO cost_daily
 SELECT touched.day, b.source, b.provider, 'billed', b.model, b.project_id, b.api_key_id, b.user_id,
     0, 0, 0, 0, 0, count(*), count(*) FILTER (WHERE b.cost_usd IS NULL), 0,
     coalesce(sum(b.cost_usd), 0), 0
-FROM (
-    SELECT DISTINCT day FROM staged_windows, LATERAL generate_series(
-        date_bin('1 day', from_at, timestamptz '2000-01-01 00:00:00+00'),
-        until_at - interval '1 microsecond', interval '1 day'
-    ) day
-) touched
+FROM staged_days touched
 JOIN cost_buckets b ON b.bucket_start >= touched.day
     AND b.bucket_start < touched.day + interval '1 day'
 WHERE b.source = %(source)s AND NOT b.is_breakdown
