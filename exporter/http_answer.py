@@ -29,11 +29,17 @@ _KEPT_REFUSALS = {
 }
 _LONGEST_QUOTE = 200
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_DEEPEST = 100
+_NO_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[^\[\]{}"]++', re.DOTALL)
 _JSON_TYPE = re.compile(r"(?:application|text)/json|application/[\w.-]+\+json", re.ASCII)
 
 
 class TryAgainError(TransientError):
     """The service stumbled; the same request may succeed in a second."""
+
+
+class UnreadableAnswerError(TransientError):
+    """An answer came, and nothing can be made of it: an error page, or half of what was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +73,11 @@ def unpacked(response: BaseHTTPResponse, place: Place, max_bytes: int) -> bytes:
     """Read the body, as much of it as is sane.
 
     Raises:
-        TransientError: it is too large, inflates too much, or cannot be unpacked.
+        UnreadableAnswerError: it is too large, inflates too much, or cannot be unpacked.
     """
     packing = response.headers.get("Content-Encoding", "").strip().lower()
     if packing not in ("", "identity", "gzip", "x-gzip"):
-        raise TransientError(f"{place} answered in an encoding that we did not ask for")
+        raise UnreadableAnswerError(f"{place} answered in an encoding that we did not ask for")
     inflate = zlib.decompressobj(16 + zlib.MAX_WBITS) if "gzip" in packing else None
     received = 0
     body = bytearray()
@@ -81,15 +87,15 @@ def unpacked(response: BaseHTTPResponse, place: Place, max_bytes: int) -> bytes:
         try:
             body += inflate.decompress(chunk, limit - len(body) + 1) if inflate else chunk
         except zlib.error:
-            raise TransientError(f"{place} answered with broken gzip") from None
+            raise UnreadableAnswerError(f"{place} answered with broken gzip") from None
         if len(body) > limit:
-            raise TransientError(
+            raise UnreadableAnswerError(
                 f"{place} answered with more than {limit} bytes, {received} of them on the wire"
             )
         if inflate and inflate.unused_data:
-            raise TransientError(f"{place} answered with more behind its gzip")
+            raise UnreadableAnswerError(f"{place} answered with more behind its gzip")
     if inflate and not inflate.eof:
-        raise TransientError(f"{place} answered with truncated gzip")
+        raise UnreadableAnswerError(f"{place} answered with truncated gzip")
     return bytes(body)
 
 
@@ -99,16 +105,20 @@ def decoded(
     """Return the body as what the caller knows.
 
     Raises:
-        TransientError: it is no JSON; an error page, for example.
+        UnreadableAnswerError: it is no JSON; an error page, for example.
         SourceError: it is, and does not fit.
     """
-    kind = headers.get("Content-Type", "").partition(";")[0].strip()
+    kind, _, parameters = headers.get("Content-Type", "").partition(";")
+    kind = kind.strip()
     if not _JSON_TYPE.fullmatch(kind.lower()):
-        raise TransientError(
+        raise UnreadableAnswerError(
             f"{place} answered with {place.quoted(kind) or 'no content type'}, not JSON"
         )
+    charset = "utf-16" if "utf-16" in parameters.lower() else "utf-8"
     try:
-        text = str(body, "utf-8")  # the decoder passes over broken bytes in fields we do not read
+        text = str(body, charset)  # the decoder passes over broken bytes in fields we do not read
+        if _is_nested_too_deep(text):
+            raise UnreadableAnswerError(f"{place} answered with JSON nested too deep")
         try:
             return decoder.decode(text)
         except msgspec.ValidationError as misfit:
@@ -118,12 +128,10 @@ def decoded(
                 reason="answer_changed",
             ) from None
     except UnicodeDecodeError:
-        problem = "bytes that are not UTF-8"
-    except RecursionError:
-        problem = "JSON nested too deep"
+        problem = f"bytes that are not {charset.upper()}"
     except msgspec.DecodeError as error:
         problem = f"no JSON: {place.quoted(str(error))}"
-    raise TransientError(f"{place} answered with {problem}")
+    raise UnreadableAnswerError(f"{place} answered with {problem}")
 
 
 def refusal(
@@ -166,11 +174,23 @@ def _rest(headers: Mapping[str, str]) -> timedelta | None:
 
 def _words(body: bytes) -> str:
     try:
-        found = msgspec.json.decode(body)
-    except (ValueError, RecursionError):
+        text = str(body, "utf-8")
+        found = None if _is_nested_too_deep(text) else msgspec.json.decode(text)
+    except ValueError:
         return ""
     match found:
         case {"error": {"message": str(text)}} | {"error": str(text)} | {"message": str(text)}:
             return text
         case _:
             return ""
+
+
+def _is_nested_too_deep(text: str) -> bool:
+    """Whether to decode it would use up the stack, and break whatever is cleaned up meanwhile."""
+    brackets = _NO_BRACKET.sub("", text)
+    for _ in range(_DEEPEST):
+        shorter = brackets.replace("[]", "").replace("{}", "")
+        if len(shorter) == len(brackets):
+            break
+        brackets = shorter
+    return len(brackets) > _DEEPEST

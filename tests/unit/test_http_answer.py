@@ -245,6 +245,19 @@ def test_what_is_no_json_is_asked_for_again_later(
     assert len(web.requests) == 1
 
 
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le"])
+def test_utf_16_is_read_where_the_answer_says_so(serve: Serve, client: Client, codec: str) -> None:
+    web = serve(http(200, '{"count": 7}'.encode(codec), kind="application/json;charset=utf-16"))
+
+    assert client(web).get("/usage", into=Row).count == 7
+
+
+def test_deep_nesting_within_a_text_is_no_nesting(serve: Serve, client: Client) -> None:
+    web = serve(http(200, b'{"count": 7, "other": "' + b'\\"[{' * 10_000 + b'"}'))
+
+    assert client(web).get("/usage", into=Row).count == 7
+
+
 def test_gzip_that_ends_early_or_late_is_no_answer(ask: Ask) -> None:
     whole = gzipped(b'{"count": 1}').partition(b"\r\n\r\n")[2]
 
