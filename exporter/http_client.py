@@ -3,7 +3,7 @@
 import logging
 import os
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,8 +66,18 @@ class _Question:
         return Place(name[:_LONGEST_PLACE], [*words, *(value for _, value in query), *self.fields])
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer as it came: unpacked, not decoded."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    place: Place
+
+
 class HttpClient:
-    """Asks one web service for JSON. It belongs to one source, which polls once at a time."""
+    """Asks one web service, mostly for JSON, for one source: one question at a time."""
 
     def __init__(
         self,
@@ -136,33 +146,49 @@ class HttpClient:
         question = _Question("POST", (), self._headers, body, kind, list(fields.values()))
         return self._answered(path, question, into)
 
+    def ask(
+        self, path: str, *, accept: str, headers: Mapping[str, str] = {}, redirects: bool = False
+    ) -> Reply:
+        """Return what `path` answers, of whatever type, and 304 to a conditional request.
+
+        With `redirects`, where it leads elsewhere is an answer too; nobody goes there.
+
+        Raises:
+            TransientError, SourceError: as of `get`.
+        """
+        headers = {**self._headers, "Accept": accept, **headers}
+        passed = range(300, 400) if redirects else (304,)
+        return self._reply(path, _Question("GET", (), headers), passed)
+
     def close(self) -> None:
         """Close the connection; the next request opens another."""
         self._adapter.close()
 
     def _answered(self, path: str, question: _Question, into: type[T]) -> T:
+        reply = self._reply(path, question)
+        if into not in self._decoders:
+            self._decoders[into] = msgspec.json.Decoder(into)
+        answer: T = decoded(reply.body, reply.headers, self._decoders[into], reply.place)
+        return answer
+
+    def _reply(self, path: str, question: _Question, passed: Container[int] = ()) -> Reply:
         address = self._address(path)
         place = question.place(address)
         request = _prepared(address, question, place)
         back_off = _BACK_OFF
         while True:
             try:
-                headers, body = self._asked(request, place)
-                break
+                return self._asked(request, place, passed)
             except TryAgainError as error:
                 back_off = back_off.increment(error=error)
                 if error.rest is not None or len(back_off.history) > _TRIES:
                     raise
             back_off.sleep()
-        if into not in self._decoders:
-            self._decoders[into] = msgspec.json.Decoder(into)
-        answer: T = decoded(body, headers, self._decoders[into], place)
-        return answer
 
     def _asked(
-        self, request: requests.PreparedRequest, place: Place
-    ) -> tuple[Mapping[str, str], bytes]:
-        """Send once; return headers and body of what is no refusal."""
+        self, request: requests.PreparedRequest, place: Place, passed: Container[int]
+    ) -> Reply:
+        """Send once; return what is no refusal."""
         try:
             # Not through a session: it reads ~/.netrc, keeps cookies, and fetches the body of a
             # redirect unasked.
@@ -176,12 +202,16 @@ class HttpClient:
                     proxies=self._proxies,
                 ) as response,
             ):
-                if 200 <= response.status_code <= 299:
-                    return response.headers, unpacked(response.raw, place, self._max_bytes)
+                status, headers = response.status_code, response.headers
+                if 200 <= status <= 299:
+                    body = unpacked(response.raw, place, self._max_bytes)
+                    return Reply(status, headers, body, place)
+                if status in passed:
+                    return Reply(status, headers, b"", place)
                 words = b""
                 with suppress(HTTPError, OSError, ValueError, TransientError):
                     words = unpacked(response.raw, place, _ERROR_BYTES)
-                raise refusal(response.status_code, response.headers, words, place)
+                raise refusal(status, headers, words, place)
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             problem = _broken(error, place)
         raise problem  # out here it carries no error of the library, which quotes the address

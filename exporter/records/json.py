@@ -1,0 +1,3 @@
+"""What JSON can say."""
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]

@@ -1,0 +1,166 @@
+"""What a page says and what of it matters → one reading: levels, incidents, and what is unknown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+
+from exporter.records import (
+    ComponentStatus,
+    Incident,
+    IncidentPhase,
+    StatusLevel,
+    UnknownCause,
+)
+from exporter.sources.status import stated
+from exporter.sources.status.reading import Component, PageContent, UnknownStatusError
+
+WHOLE_PAGE = ""
+_MOST_COMPONENTS = 200
+_MOST_INCIDENTS = 200
+_MOST_UPDATES = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conclusion:
+    """What a page comes to."""
+
+    statuses: tuple[ComponentStatus, ...]
+    incidents: tuple[Incident, ...]
+    unmapped: int  # words for a status that nobody here knows
+
+
+def concluded(
+    content: PageContent, watched: Sequence[str], now: datetime, frozen_after: timedelta
+) -> Conclusion:
+    """Return the levels of the page and of its components, of which `watched` matter.
+
+    `watched` are patterns of ids, names or groups; none means that everything matters.
+
+    Raises:
+        UnknownStatusError: the page says nothing that is believable.
+    """
+    if content.newest_at is not None and now - content.newest_at > frozen_after:
+        raise UnknownStatusError(
+            UnknownCause.FROZEN,
+            f"nothing on the page has changed since {content.newest_at:%Y-%m-%d}",
+        )
+    open_first = sorted(content.incidents, key=lambda one: one.phase is not IncidentPhase.OPEN)
+    incidents = [_tidied(one, now) for one in open_first[:_MOST_INCIDENTS]]
+    chosen = [one for one in content.components if _is_watched(one, watched)]
+    statuses = _component_statuses(chosen)
+    missing = _missing(content, watched)
+    mattering = [one for one in incidents if _matters(one, content, watched)]
+    whole = _whole_page(content, watched, [*statuses, *missing], mattering)
+    words = [one.level for one in content.components]
+    return Conclusion(
+        statuses=(whole, *_distinct(statuses)[:_MOST_COMPONENTS], *missing),
+        incidents=tuple(mattering),
+        unmapped=words.count(None) + (content.level is None),
+    )
+
+
+def _tidied(incident: Incident, now: datetime) -> Incident:
+    """Bound what is kept of an incident; one that is open has begun, whatever its page says."""
+    phase = incident.phase
+    started_at = incident.started_at
+    if phase is not IncidentPhase.SCHEDULED:
+        started_at = min(started_at, now)
+    updates = {one.update_id: one for one in incident.updates}  # of two with one id, the later
+    kept = sorted(updates.values(), key=lambda one: one.at, reverse=True)[:_MOST_UPDATES]
+    return replace(incident, started_at=started_at, updates=tuple(kept))
+
+
+def _component_statuses(components: Sequence[Component]) -> list[ComponentStatus]:
+    return [
+        ComponentStatus(
+            component=one.label,
+            level=one.level,
+            raw=stated.title(one.raw),
+            cause=UnknownCause.UNMAPPED if one.level is None else None,
+        )
+        for one in components
+    ]
+
+
+def _distinct(statuses: Sequence[ComponentStatus]) -> list[ComponentStatus]:
+    """Of components with one label keep the worst, and put the worst of all first."""
+    by_label: dict[str, ComponentStatus] = {}
+    for status in sorted(statuses, key=_badness, reverse=True):
+        by_label.setdefault(status.component or "(no name)", status)
+    return [replace(status, component=label) for label, status in by_label.items()]
+
+
+def _badness(status: ComponentStatus) -> float:
+    return 0.5 if status.level is None else status.level
+
+
+def _is_watched(component: Component, watched: Sequence[str]) -> bool:
+    return not watched or any(_names(pattern, component) for pattern in watched)
+
+
+def _names(pattern: str, component: Component) -> bool:
+    texts = (component.component_id, component.name, component.label, component.group or "")
+    return any(_fits(pattern, text) for text in texts)
+
+
+def _fits(pattern: str, text: str) -> bool:
+    return fnmatchcase(text.casefold(), pattern.casefold())
+
+
+def _missing(content: PageContent, watched: Sequence[str]) -> list[ComponentStatus]:
+    if not content.lists_components:
+        return []
+    return [
+        ComponentStatus(
+            component=pattern, level=None, raw="no longer listed", cause=UnknownCause.MISSING
+        )
+        for pattern in watched
+        if not any(_names(pattern, component) for component in content.components)
+    ]
+
+
+def _matters(incident: Incident, content: PageContent, watched: Sequence[str]) -> bool:
+    """Whether an incident concerns what is watched, or may."""
+    if not watched:
+        return True
+    if incident.components:
+        by_label = {one.label: one for one in content.components}
+        return any(
+            _fits(pattern, label) or (label in by_label and _names(pattern, by_label[label]))
+            for pattern in watched
+            for label in incident.components
+        )
+    if content.links_incidents:
+        return True  # it names none: it may concern all
+    if _mentions(incident, watched):
+        return True
+    # Without links the components must tell. If one of them is not well, it explains the incident.
+    return content.lists_components and not any(one.level for one in content.components)
+
+
+def _mentions(incident: Incident, watched: Sequence[str]) -> bool:
+    texts = [incident.title, *(update.body for update in incident.updates)]
+    return any(_fits(f"*{pattern}*", text) for pattern in watched for text in texts)
+
+
+def _whole_page(
+    content: PageContent,
+    watched: Sequence[str],
+    statuses: Sequence[ComponentStatus],
+    incidents: Sequence[Incident],
+) -> ComponentStatus:
+    """Return the level of what is watched: the worst that is said, if that is known."""
+    open_now = [one for one in incidents if one.phase is IncidentPhase.OPEN]
+    headline = content.level if not watched or not content.lists_components else None
+    worst = stated.worst(
+        [headline, *(one.level for one in statuses), *(one.level for one in open_now)]
+    )
+    unknown = [one for one in statuses if one.level is None]
+    is_headline_unknown = content.level is None and not (watched and content.lists_components)
+    # Bad news holds, whatever else is unknown; good news needs all to be known.
+    if worst < StatusLevel.DEGRADED and (is_headline_unknown or unknown):
+        cause = UnknownCause.UNMAPPED if is_headline_unknown else unknown[0].cause
+        raw = content.raw if is_headline_unknown else f"{unknown[0].component}: {unknown[0].raw}"
+        return ComponentStatus(component=WHOLE_PAGE, level=None, raw=stated.title(raw), cause=cause)
+    return ComponentStatus(component=WHOLE_PAGE, level=worst, raw=stated.title(content.raw))

@@ -1,0 +1,100 @@
+"""Words as pages state them → ours: plain text of bounded length, UTC times, safe addresses."""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from html.parser import HTMLParser
+
+from exporter.http_answer import clean
+from exporter.records import StatusLevel
+
+_LONGEST_TEXT = 2_000
+_LONGEST_SOURCE = 50_000
+_LONGEST_URL = 500
+_OLDEST = datetime(2000, 1, 1, tzinfo=UTC)
+_FRACTION = re.compile(r"\.(\d{6})\d+")
+_BLANKS = re.compile(r"[ \t\r\f\v\xa0]+")
+_LINES = re.compile(r"\s*\n\s*")
+_BLOCKS = frozenset({"p", "br", "div", "li", "ul", "ol", "tr", "h1", "h2", "h3", "h4"})
+_UNSEEN = frozenset({"script", "style", "head", "template"})
+
+
+class _Text(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.parts: list[str] = []
+        self._unseen = 0
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self._unseen += tag in _UNSEEN
+        if tag in _BLOCKS:
+            self.parts.append("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._unseen = max(self._unseen - (tag in _UNSEEN), 0)
+        if tag in _BLOCKS:
+            self.parts.append("\n")
+
+    def handle_data(self, data: str) -> None:
+        if not self._unseen:
+            self.parts.append(data)
+
+
+def title(text: str | None) -> str:
+    """Return a heading: one line, without markup."""
+    return clean(body(text).replace("\n", " "))
+
+
+def body(text: str | None) -> str:
+    """Return a longer text without markup, cut to 2,000 characters."""
+    parser = _Text()
+    parser.feed((text or "")[:_LONGEST_SOURCE])
+    parser.close()
+    kept = "".join(c for c in "".join(parser.parts) if c.isprintable() or c in "\n\t\xa0")
+    return _LINES.sub("\n", _BLANKS.sub(" ", kept)).strip()[:_LONGEST_TEXT]
+
+
+def link(url: str | None) -> str | None:
+    """Return an address that may become a link; None for anything but http(s)."""
+    url = (url or "").strip()
+    is_safe = re.fullmatch(r"https?://[!-~]+", url) and not set(url) & set("\"'<>`\\{}")
+    return url if is_safe and len(url) <= _LONGEST_URL else None
+
+
+def time(stated: str | int | float | None) -> datetime | None:
+    """Return a time in UTC: of ISO 8601, RFC 2822 or epoch seconds; None if it is none of them.
+
+    Zones that RFC 2822 does not know (PST is known, a bare `Z` too) count as UTC.
+    """
+    if isinstance(stated, str) and stated.strip().isdecimal():
+        stated = int(stated)
+    try:
+        match stated:
+            case bool() | None:
+                return None
+            case int() | float():
+                found = datetime.fromtimestamp(stated, UTC)
+            case str() if re.match(r"\d{4}-", stated.strip()):
+                found = datetime.fromisoformat(_FRACTION.sub(r".\1", stated.strip()))
+            case str():
+                found = parsedate_to_datetime(stated)
+        found = found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, TypeError, OverflowError, OSError, IndexError):
+        return None
+    return found if found >= _OLDEST else None
+
+
+def newest(times: Iterable[datetime | None]) -> datetime | None:
+    """Return the newest of the times that are known."""
+    return max((one for one in times if one is not None), default=None)
+
+
+def level(words: Mapping[str, StatusLevel], word: object) -> StatusLevel | None:
+    """Return what a page's word means; None for one that is not among `words`."""
+    return words.get(str(word).strip().lower())
+
+
+def worst(levels: Iterable[StatusLevel | None]) -> StatusLevel:
+    """Return the worst level that is known; operational if none is."""
+    return max((one for one in levels if one is not None), default=StatusLevel.OPERATIONAL)
