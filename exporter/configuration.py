@@ -4,10 +4,10 @@ import difflib
 import os
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from exporter.errors import ConfigurationError
 from exporter.settings import Settings, SourceSettings
@@ -92,7 +92,10 @@ def _common(environ: Mapping[str, str]) -> dict[str, dict[str, Any]]:
 def _from_environment(kinds: Kinds, environ: Mapping[str, str]) -> dict[str, Any]:
     sources: list[dict[str, Any]] = [
         {"name": kind, "kind": kind}
-        | {field: {"env": name} for field, name in model.from_environment.items()}
+        | {
+            field: {"env": name} if _is_secret(model, field) else environ.get(name, "")
+            for field, name in model.from_environment.items()
+        }
         for kind, model in kinds.items()
         if model.from_environment
         and all(_is_set(name, environ) for name in model.from_environment.values())
@@ -102,6 +105,11 @@ def _from_environment(kinds: Kinds, environ: Mapping[str, str]) -> dict[str, Any
             if environ.get(name):
                 source[field] = environ[name]
     return {"database": {"url": {"env": "AIWF_DATABASE_URL"}}, "sources": sources}
+
+
+def _is_secret(model: type[BaseModel], field: str) -> bool:
+    annotation = model.model_fields[field].annotation
+    return SecretStr in (annotation, *get_args(annotation))
 
 
 def parse(document: object, kinds: Kinds, environ: Mapping[str, str], *, place: str) -> Settings:

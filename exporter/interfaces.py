@@ -175,11 +175,13 @@ class Accountant(Protocol):
 class Present:
     """What of a source is true now, for gauges."""
 
-    workflows: Mapping[str, bool]  # name → whether its engine starts it by itself
-    open_executions: Mapping[tuple[str, str], int]  # (workflow, status) → how many
+    workflows: Mapping[str, bool] = field(default_factory=dict)  # → whether it starts by itself
+    # (workflow, status) → how many
+    open_executions: Mapping[tuple[str, str], int] = field(default_factory=dict)
     spend: Sequence["ProviderSpend"] = ()
     balances: Sequence["BalanceLeft"] = ()
     coverage: Sequence["ReportCoverage"] = ()
+    pages: Sequence["PageNow"] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +214,20 @@ class ReportCoverage:
     report: str
     amounts: str
     complete_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageNow:
+    """What a status page says now."""
+
+    page: str
+    kind: str
+    providers: Sequence[str]
+    alert: str  # always | used | never
+    level: int | None  # None: not known
+    cause: str | None  # why it is not known
+    open_incidents: int
+    components: Mapping[str, int | None]  # those that are watched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

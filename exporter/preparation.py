@@ -16,6 +16,7 @@ from exporter.records import (
     Execution,
     ExecutionGone,
     LlmCall,
+    PageReading,
     Record,
     Step,
     UsageBucket,
@@ -117,5 +118,7 @@ def _group(record: Record) -> object:
             return record.execution_id
         case BucketWindow():
             return (record.report, record.amounts, record.from_at)
+        case PageReading():
+            return record.page
         case _:
             return type(record)

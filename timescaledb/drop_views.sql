@@ -10,7 +10,7 @@ BEGIN
             p.proname LIKE 'v\_%'
             OR p.proname IN (
                 'duration_bucket', 'duration_bucket_seconds', 'split_range',
-                'is_chosen', 'range_and_before', 'utc_day', 'known_cost'
+                'is_chosen', 'range_and_before', 'utc_day', 'known_cost', 'status_word'
             )
         )
         ORDER BY name

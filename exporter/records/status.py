@@ -87,7 +87,9 @@ class PageReading:
     kind: str  # the format that it was read by
     providers: tuple[str, ...]  # whose page it is, as model calls name them
     alert: str  # always | used | never
+    is_selective: bool  # whether its components were chosen: then each of them is watched
     observed_at: datetime
+    believed_until: datetime  # from then on it is too old to be the present
     statuses: tuple[ComponentStatus, ...]  # the page as a whole is one of them
     incidents: tuple[Incident, ...] = ()
     is_complete: bool = True  # an open incident that is not in it has ended

@@ -26,6 +26,10 @@ def gauges_of(source: str, present: Present, bookkeeper: Bookkeeper) -> dict[Ser
     for metric, labels, value in _of_providers(present):
         if value is not None:
             gauges[metric, bookkeeper.labels(source=source, **labels)] = float(value)
+    for metric, labels, level in _of_pages(present):
+        if level is not None:
+            series = (metric, bookkeeper.labels(source=source, **labels))
+            gauges[series] = max(gauges[series], level)  # components beyond the cap share one
     return dict(gauges)
 
 
@@ -46,3 +50,17 @@ def _of_providers(
             {"provider": report.provider, "report": report.report, "amounts": report.amounts},
             report.complete_until.timestamp(),
         )
+
+
+def _of_pages(present: Present) -> Iterator[tuple[str, dict[str, str], float | None]]:
+    for page in present.pages:
+        of_page = {"page": page.page}
+        yield "aiwf_provider_status_known", of_page, page.level is not None
+        yield "aiwf_provider_incidents_open", of_page, page.open_incidents
+        if page.cause is not None:
+            yield "aiwf_provider_status_unknown", {**of_page, "cause": page.cause}, 1
+        for component, level in {"": page.level, **page.components}.items():
+            yield "aiwf_provider_status_level", {**of_page, "component": component}, level
+        for provider in page.providers or ("",):
+            labels = {"provider": provider, "kind": page.kind, "alert": page.alert}
+            yield "aiwf_provider_status_page_info", {**of_page, **labels}, 1

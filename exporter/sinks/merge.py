@@ -1,7 +1,7 @@
 """Records → tables: what differs is told, the hourly sums are moved by it, the rows replaced."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, TypeVar
 
 import psycopg
 
@@ -14,17 +14,19 @@ from exporter.records import (
     ExecutionGone,
     ExecutionStatus,
     LlmCall,
+    PageReading,
     Record,
     Step,
     Workflow,
 )
-from exporter.sinks import buckets, staging
+from exporter.sinks import buckets, staging, statuses
 from exporter.sql_files import named_statements
 
 _EXECUTIONS = named_statements("exporter.sinks.sql", "executions.sql")
 _LLM_CALLS = named_statements("exporter.sinks.sql", "llm_calls.sql")
 
 Row = dict[str, Any]
+T = TypeVar("T")
 
 
 class Merge:
@@ -42,23 +44,24 @@ class Merge:
         """Merge the records and return what differs from what was stored."""
         for source in sorted({record.source for record in records}):
             staging.lock(self._connection, source)
-        sorted_out = _sort(records)
-        if sorted_out.workflows:
-            self._merge_workflows(sorted_out.workflows)
+        if workflows := _only(records, Workflow):
+            self._merge_workflows(workflows)
         changes: list[Change] = []
-        if sorted_out.executions or sorted_out.gone:
-            changes += self._merge_executions(sorted_out.executions, sorted_out.gone)
-        if sorted_out.steps:
-            bounds = staging.stage(self._connection, staging.STEPS, sorted_out.steps)
+        executions, gone = _only(records, Execution), _only(records, ExecutionGone)
+        if executions or gone:
+            changes += self._merge_executions(executions, gone)
+        if steps := _only(records, Step):
+            bounds = staging.stage(self._connection, staging.STEPS, steps)
             staging.replace_stored(self._connection, staging.STEPS, bounds)
-        if sorted_out.calls:
-            changes += self._merge_llm_calls(sorted_out.calls)
-        if sorted_out.windows:
-            changes += buckets.merge_windows(self._connection, sorted_out.windows)
-        if sorted_out.names:
-            buckets.merge_names(self._connection, sorted_out.names)
-        if sorted_out.balances:
-            buckets.merge_balances(self._connection, sorted_out.balances)
+        if calls := _only(records, LlmCall):
+            changes += self._merge_llm_calls(calls)
+        if windows := _only(records, BucketWindow):
+            changes += buckets.merge_windows(self._connection, windows)
+        if names := _only(records, DimensionName):
+            buckets.merge_names(self._connection, names)
+        if balances := _only(records, Balance):
+            buckets.merge_balances(self._connection, balances)
+        statuses.merge_readings(self._connection, _only(records, PageReading))
         return changes
 
     def _merge_workflows(self, workflows: Sequence[Workflow]) -> None:
@@ -135,35 +138,5 @@ class Merge:
         return list(changes)
 
 
-class _Sorted(NamedTuple):
-    workflows: list[Workflow]
-    executions: list[Execution]
-    gone: list[ExecutionGone]
-    steps: list[Step]
-    calls: list[LlmCall]
-    windows: list[BucketWindow]
-    names: list[DimensionName]
-    balances: list[Balance]
-
-
-def _sort(records: Sequence[Record]) -> _Sorted:
-    result = _Sorted([], [], [], [], [], [], [], [])
-    for record in records:
-        match record:
-            case Workflow():
-                result.workflows.append(record)
-            case Execution():
-                result.executions.append(record)
-            case ExecutionGone():
-                result.gone.append(record)
-            case Step():
-                result.steps.append(record)
-            case LlmCall():
-                result.calls.append(record)
-            case BucketWindow():
-                result.windows.append(record)
-            case DimensionName():
-                result.names.append(record)
-            case Balance():
-                result.balances.append(record)
-    return result
+def _only(records: Sequence[Record], kind: type[T]) -> list[T]:
+    return [record for record in records if isinstance(record, kind)]

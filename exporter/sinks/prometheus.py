@@ -72,12 +72,18 @@ METRICS: Mapping[str, Metric] = {
     "aiwf_usage_unpriced_tokens_observed_total": Metric("counter", "Tokens of usage reports whose model has no known price.", ("source", "provider", "model")),
     "aiwf_provider_cost_usd_observed_total": Metric("counter", "Cost that appeared in reports, when we saw it: is money moving now? What a day cost is aiwf_provider_cost_usd.", ("source", "provider", "cost_kind")),
     "aiwf_usage_revisions_negative_total": Metric("counter", "Buckets that a provider revised downwards.", ("source", "provider", "cost_kind")),
+    # What providers say of themselves on their status pages.
+    "aiwf_provider_status_level": Metric("gauge", "Level of a page (component empty) or of a watched component: 0 operational, 1 maintenance, 2 degraded, 3 partial outage, 4 major outage; one that is not known has no level.", ("source", "page", "component")),
+    "aiwf_provider_status_known": Metric("gauge", "Whether the page's level is known.", ("source", "page")),
+    "aiwf_provider_status_unknown": Metric("gauge", "1 while the page's level is not known, with the cause.", ("source", "page", "cause")),
+    "aiwf_provider_incidents_open": Metric("gauge", "Open incidents of a page, maintenances left out.", ("source", "page")),
+    "aiwf_provider_status_page_info": Metric("gauge", "Always 1: whose calls the page explains, how it is read, when it alerts.", ("source", "page", "provider", "kind", "alert")),
 }  # fmt: skip
 
 OTHER = "other"
 _FAILED = (ExecutionStatus.ERROR, ExecutionStatus.TIMEOUT, ExecutionStatus.CRASHED)
 # The rest come from closed sets.
-_FREE_LABELS = ("workflow", "model", "provider", "error_type", "balance")
+_FREE_LABELS = ("workflow", "model", "provider", "error_type", "balance", "component")
 Labels = tuple[tuple[str, str], ...]
 
 

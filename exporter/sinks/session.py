@@ -12,22 +12,19 @@ from psycopg_pool import PoolTimeout
 from exporter.errors import RefusedRowsError, SinkError
 from exporter.interfaces import (
     Accountant,
-    BalanceLeft,
     Batch,
     Counter,
     Increment,
     OpenExecution,
     Position,
     Present,
-    ProviderSpend,
-    ReportCoverage,
 )
 from exporter.postgres import first_line
 from exporter.sinks.merge import Merge
+from exporter.sinks.present import present_of
 from exporter.sql_files import named_statements
 
 _EXECUTIONS = named_statements("exporter.sinks.sql", "executions.sql")
-_SPEND = named_statements("exporter.sinks.sql", "spend.sql")
 _STATE = named_statements("exporter.sinks.sql", "state.sql")
 # What says of rows that they cannot be stored, now or later.
 _REFUSALS = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
@@ -62,9 +59,10 @@ def counters_of(rows: Sequence[Row]) -> list[Counter]:
 class TimescaleSession:
     """The sink under one source's lease."""
 
-    def __init__(self, connection: Connection, source: str) -> None:
+    def __init__(self, connection: Connection, source: str, role: str | None = None) -> None:
         self._connection = connection
         self._source = source
+        self._role = role
 
     def _rows(self, statement: str, parameters: Mapping[str, object] | None = None) -> list[Row]:
         return self._connection.execute(
@@ -82,20 +80,7 @@ class TimescaleSession:
     def present(self, now: datetime) -> Present:
         """Read what of the source is true now."""
         with translated(), self._connection.transaction():
-            workflows = self._rows(_EXECUTIONS["workflows"])
-            open_counts = self._rows(_EXECUTIONS["open_counts"])
-            spend = self._rows(_SPEND["spend"], {"now": now})
-            balances = self._rows(_SPEND["balances"])
-            coverage = self._rows(_SPEND["coverage"])
-        return Present(
-            workflows={row["workflow"]: row["active"] for row in workflows},
-            open_executions={
-                (row["workflow"], row["status"]): row["executions"] for row in open_counts
-            },
-            spend=[ProviderSpend(**row) for row in spend],
-            balances=[BalanceLeft(**row) for row in balances],
-            coverage=[ReportCoverage(**row) for row in coverage],
-        )
+            return present_of(self._role, lambda name: self._rows(name, {"now": now}))
 
     def counters(self) -> list[Counter]:
         """Read back the source's persisted counters."""

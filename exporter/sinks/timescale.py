@@ -30,6 +30,7 @@ class TimescaleSink:
         self._leases: dict[str, Connection] = {}
         self._in_use: set[str] = set()
         self._to_release: set[str] = set()
+        self._roles: dict[str, str] = {}
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             url,
             min_size=1,
@@ -64,7 +65,7 @@ class TimescaleSink:
                 yield None
                 return
             try:
-                yield TimescaleSession(connection, source)
+                yield TimescaleSession(connection, source, self._roles.get(source))
             finally:
                 with suppress(psycopg.Error):
                     connection.rollback()
@@ -168,6 +169,7 @@ class TimescaleSink:
 
     def describe_source(self, source: str, kind: str, role: str) -> None:
         """Remember what the source is: views tell a gateway's calls from a workflow engine's."""
+        self._roles[source] = role
         with self.connection() as connection:
             connection.execute(
                 _SPEND["describe_source"].encode(),

@@ -20,6 +20,8 @@ from exporter.sources.providers.openai import source as openai
 from exporter.sources.providers.openrouter import source as openrouter
 from exporter.sources.providers.vertex import source as vertex
 from exporter.sources.providers.xai import source as xai
+from exporter.sources.status.settings import StatusPagesSettings
+from exporter.sources.status.source import StatusPagesSource
 from exporter.sources.workflows.n8n.source import N8nSettings, N8nSource
 
 
@@ -29,8 +31,8 @@ class Kind:
 
     settings: type[SourceSettings]
     source: Callable[[Any], Source]
-    role: Literal["workflows", "gateway", "provider"] = "workflows"
-    """Whose view of model calls it has: calls of a gateway may be those a workflow engine tells."""
+    role: Literal["workflows", "gateway", "provider", "status"] = "workflows"
+    """What it tells; calls that a gateway tells may be those that a workflow engine tells too."""
 
 
 KINDS: Mapping[str, Kind] = {
@@ -48,5 +50,6 @@ KINDS: Mapping[str, Kind] = {
     "deepgram": Kind(deepgram.DeepgramSettings, deepgram.source, role="provider"),
     "deepseek": Kind(deepseek.DeepSeekSettings, deepseek.source, role="provider"),
     "elevenlabs": Kind(elevenlabs.ElevenLabsSettings, elevenlabs.source, role="provider"),
+    "status_pages": Kind(StatusPagesSettings, StatusPagesSource, role="status"),
     "xai": Kind(xai.XaiSettings, xai.source, role="provider"),
 }

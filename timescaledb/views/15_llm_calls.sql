@@ -41,6 +41,30 @@ BEGIN ATOMIC
     HAVING sum(p.calls) <> 0;
 END;
 
+-- How many calls fell into each latency bucket, in exactly this range?
+CREATE FUNCTION v_llm_latencies(range_start timestamptz, range_end timestamptz)
+RETURNS TABLE (
+    source text, workflow_id text, provider text, model text, latency_bucket smallint, calls bigint
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH parts AS (
+        SELECT h.source, h.workflow_id, h.provider, h.model, h.latency_bucket, h.calls
+        FROM split_range('llm_calls', range_start, range_end) s
+        JOIN llm_latencies_hourly h
+            ON s.part = 'hours' AND h.bucket_start >= s.from_at AND h.bucket_start < s.until_at
+        UNION ALL
+        SELECT c.source, c.workflow_id, c.provider, c.model, duration_bucket(c.latency_seconds), 1
+        FROM split_range('llm_calls', range_start, range_end) s
+        JOIN llm_calls c
+            ON s.part = 'raw' AND c.started_at >= s.from_at AND c.started_at < s.until_at
+        WHERE c.latency_seconds IS NOT NULL
+    )
+    SELECT p.source, p.workflow_id, p.provider, p.model, p.latency_bucket, sum(p.calls)::bigint
+    FROM parts p GROUP BY 1, 2, 3, 4, 5
+    HAVING sum(p.calls) <> 0;
+END;
+
 -- What did model calls come to? One row for the range, and for what was chosen of it.
 -- Where nothing could be priced, the cost is unknown, not 0.
 CREATE FUNCTION v_llm_summary(

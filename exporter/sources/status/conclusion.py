@@ -1,6 +1,6 @@
 """What a page says and what of it matters → one reading: levels, incidents, and what is unknown."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
@@ -45,12 +45,13 @@ def concluded(
             UnknownCause.FROZEN,
             f"nothing on the page has changed since {content.newest_at:%Y-%m-%d}",
         )
-    open_first = sorted(content.incidents, key=lambda one: one.phase is not IncidentPhase.OPEN)
-    incidents = [_tidied(one, now) for one in open_first[:_MOST_INCIDENTS]]
     chosen = [one for one in content.components if _is_watched(one, watched)]
     statuses = _component_statuses(chosen)
     missing = _missing(content, watched)
-    mattering = [one for one in incidents if _matters(one, content, watched)]
+    labels = {one.label for one in chosen}
+    mattering = _worst_first(
+        [_tidied(one, now) for one in content.incidents if _matters(one, content, watched, labels)]
+    )
     whole = _whole_page(content, watched, [*statuses, *missing], mattering)
     words = [one.level for one in content.components]
     return Conclusion(
@@ -58,6 +59,18 @@ def concluded(
         incidents=tuple(mattering),
         unmapped=words.count(None) + (content.level is None),
     )
+
+
+def _worst_first(incidents: Sequence[Incident]) -> list[Incident]:
+    """Put those that are open first, the worst before others; of two with one id, keep that."""
+    by_id: dict[str, Incident] = {}
+    for one in sorted(incidents, key=_urgency):
+        by_id.setdefault(one.incident_id, one)
+    return list(by_id.values())[:_MOST_INCIDENTS]
+
+
+def _urgency(incident: Incident) -> int:
+    return -incident.level if incident.phase is IncidentPhase.OPEN else 1
 
 
 def _tidied(incident: Incident, now: datetime) -> Incident:
@@ -68,7 +81,15 @@ def _tidied(incident: Incident, now: datetime) -> Incident:
         started_at = min(started_at, now)
     updates = {one.update_id: one for one in incident.updates}  # of two with one id, the later
     kept = sorted(updates.values(), key=lambda one: one.at, reverse=True)[:_MOST_UPDATES]
-    return replace(incident, started_at=started_at, updates=tuple(kept))
+    return replace(
+        incident,
+        incident_id=stated.title(incident.incident_id),
+        impact=stated.title(incident.impact),
+        status=stated.title(incident.status),
+        started_at=started_at,
+        components=incident.components[:_MOST_COMPONENTS],
+        updates=tuple(replace(one, status=stated.title(one.status)) for one in kept),
+    )
 
 
 def _component_statuses(components: Sequence[Component]) -> list[ComponentStatus]:
@@ -120,15 +141,15 @@ def _missing(content: PageContent, watched: Sequence[str]) -> list[ComponentStat
     ]
 
 
-def _matters(incident: Incident, content: PageContent, watched: Sequence[str]) -> bool:
-    """Whether an incident concerns what is watched, or may."""
+def _matters(
+    incident: Incident, content: PageContent, watched: Sequence[str], labels: Container[str]
+) -> bool:
+    """Whether an incident concerns what is watched, or may; `labels` are of what is."""
     if not watched:
         return True
     if incident.components:
-        by_label = {one.label: one for one in content.components}
         return any(
-            _fits(pattern, label) or (label in by_label and _names(pattern, by_label[label]))
-            for pattern in watched
+            label in labels or any(_fits(pattern, label) for pattern in watched)
             for label in incident.components
         )
     if content.links_incidents:
@@ -136,7 +157,8 @@ def _matters(incident: Incident, content: PageContent, watched: Sequence[str]) -
     if _mentions(incident, watched):
         return True
     # Without links the components must tell. If one of them is not well, it explains the incident.
-    return content.lists_components and not any(one.level for one in content.components)
+    worst = stated.worst(one.level for one in content.components)
+    return content.lists_components and worst < StatusLevel.DEGRADED
 
 
 def _mentions(incident: Incident, watched: Sequence[str]) -> bool:

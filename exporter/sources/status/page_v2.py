@@ -1,13 +1,21 @@
 """The answers of /api/v2, which Statuspage invented and others imitate."""
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 import msgspec
 
-from exporter.records import Incident, IncidentPhase, IncidentUpdate, StatusLevel
+from exporter.records import (
+    Incident,
+    IncidentPhase,
+    IncidentUpdate,
+    StatusLevel,
+    UnknownCause,
+)
 from exporter.sources.status import stated
-from exporter.sources.status.reading import Component, Page
+from exporter.sources.status.reading import Component, Page, PageContent, UnknownStatusError
 
 COMPONENT_LEVELS = {
     "operational": StatusLevel.OPERATIONAL,
@@ -24,12 +32,15 @@ IMPACT_LEVELS = {
     "major": StatusLevel.PARTIAL_OUTAGE,
     "critical": StatusLevel.MAJOR_OUTAGE,
 }
-_PHASES = {
-    "scheduled": IncidentPhase.SCHEDULED,
+_INCIDENT_PHASES = {
     "resolved": IncidentPhase.RESOLVED,
     "postmortem": IncidentPhase.RESOLVED,
+}
+_MAINTENANCE_PHASES = {
+    "scheduled": IncidentPhase.SCHEDULED,
     "completed": IncidentPhase.RESOLVED,
 }
+_ULID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 
 
 class Head(msgspec.Struct):
@@ -86,8 +97,8 @@ class IncidentV2(msgspec.Struct):
     """An incident or a scheduled maintenance."""
 
     id: str
-    name: str
     status: str
+    name: str | None = None
     impact: str | None = None
     created_at: str | None = None
     started_at: str | None = None
@@ -121,47 +132,68 @@ class Summary(msgspec.Struct):
     scheduled_maintenances: list[IncidentV2] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PageV2:
-    """What the kinds of /api/v2 have in common, read."""
+def read_v2(page: Page, *, by_incidentio: bool) -> PageContent:
+    """Read the summary, and where it is wanted the past.
 
-    summary: Summary
-    components: tuple[Component, ...]
-    incidents: tuple[Incident, ...]
+    `by_incidentio`: the page has ULIDs for ids, a list of components that is longer than that of
+    its summary, and incidents that name no component.
 
-    @property
-    def newest_at(self) -> datetime | None:
-        """The newest time that anything on the page is of."""
-        times = [self.summary.page.updated_at]
-        times += [one.updated_at for one in self.summary.components or []]
-        incidents = [one.updated_at or one.started_at for one in self.incidents]
-        return stated.newest([*map(stated.time, times), *incidents])
-
-
-def read_v2(page: Page, *, components_apart: bool) -> PageV2:
-    """Read the summary, and where it is wanted the history; `components_apart`: their own list."""
+    Raises:
+        UnknownStatusError: no answer, or one of the other make.
+    """
     summary = page.json("api/v2/summary.json", Summary)
     listed = summary.components or []
-    if components_apart:
-        listed = page.json("api/v2/components.json", Components).components or []
+    if by_incidentio != any(_ULID.fullmatch(one.id) for one in (summary.page, *listed)):
+        raise UnknownStatusError(
+            UnknownCause.UNPARSABLE, "ids of Statuspage and of incident.io look otherwise"
+        )
+    if by_incidentio:
+        apart = page.json("api/v2/components.json", Components).components or []
+        listed = [*apart, *listed]
     components = _components(listed)
-    labels = {one.component_id: one.label for one in components}
-    told = [(one, False) for one in summary.incidents or []]
-    if page.wants_history:
-        known = {one.id for one, _ in told}
-        past = page.json("api/v2/incidents.json", Incidents).incidents or []
-        told += [(one, False) for one in past if one.id not in known]
+    told = [(one, False) for one in [*(summary.incidents or []), *_past(page)]]
     told += [(one, True) for one in summary.scheduled_maintenances or []]
-    return PageV2(
-        summary,
-        components,
-        tuple(_incident(one, page, labels, is_maintenance=planned) for one, planned in told),
+    labels = {one.component_id: one.label for one in components}
+    indicator = summary.status.indicator
+    groups = [one.status for one in listed if one.group]
+    return PageContent(
+        name=stated.title(summary.page.name),
+        level=stated.together(
+            [
+                stated.level(IMPACT_LEVELS, indicator),
+                *(stated.level(COMPONENT_LEVELS, one) for one in groups),
+            ]
+        ),
+        raw=indicator,
+        components=components,
+        incidents=tuple(
+            incident_v2(one, page, labels, is_maintenance=planned) for one, planned in told
+        ),
+        newest_at=stated.newest(map(stated.time, _times(summary, listed))),
+        links_incidents=not by_incidentio,
     )
 
 
-def _components(listed: list[ComponentV2]) -> tuple[Component, ...]:
+def _past(page: Page) -> Sequence[IncidentV2]:
+    """Return the newest incidents, if they are wanted and to be had: the present does not wait."""
+    with suppress(UnknownStatusError):
+        if page.wants_history:
+            return page.json("api/v2/incidents.json", Incidents).incidents or []
+    return []
+
+
+def _times(summary: Summary, listed: Sequence[ComponentV2]) -> list[str | None]:
+    planned = [*(summary.incidents or []), *(summary.scheduled_maintenances or [])]
+    return [
+        summary.page.updated_at,
+        *(one.updated_at for one in listed),
+        *(one.updated_at or one.created_at for one in planned),
+    ]
+
+
+def _components(listed: Sequence[ComponentV2]) -> tuple[Component, ...]:
     groups = {one.id: stated.title(one.name) for one in listed if one.group}
-    return tuple(
+    found = [
         Component(
             component_id=one.id,
             name=stated.title(one.name),
@@ -171,28 +203,24 @@ def _components(listed: list[ComponentV2]) -> tuple[Component, ...]:
         )
         for one in listed
         if not one.group
-    )
+    ]
+    return tuple(dict.fromkeys(found))
 
 
-def _incident(
-    told: IncidentV2, page: Page, labels: dict[str, str], *, is_maintenance: bool
+def incident_v2(
+    told: IncidentV2, page: Page, labels: Mapping[str, str], *, is_maintenance: bool
 ) -> Incident:
+    """Return an incident; `labels` are those of components, by id."""
     updates = told.incident_updates or []
-    # The last record of an incident may name no component any more; earlier updates still do.
-    linked = {one.id: one.name for one in told.components or []} | {
-        one.code: one.name or ""
-        for update in updates
-        for one in update.affected_components or []
-        if one.code
-    }
     impact = told.impact or ("maintenance" if is_maintenance else "")
-    phase = _PHASES.get(told.status, IncidentPhase.OPEN)
+    phases = _MAINTENANCE_PHASES if is_maintenance else _INCIDENT_PHASES
+    phase = phases.get(told.status.strip().lower(), IncidentPhase.OPEN)
     published_at = stated.time(told.created_at)
     begins = told.scheduled_for if is_maintenance else told.started_at
     changed_at = stated.time(told.updated_at)
     return Incident(
         incident_id=told.id,
-        title=stated.title(told.name),
+        title=stated.title(told.name) or stated.title(updates[-1].body if updates else None),
         phase=phase,
         level=_level(impact, is_maintenance=is_maintenance),
         impact=impact,
@@ -205,9 +233,7 @@ def _incident(
         if phase is IncidentPhase.RESOLVED
         else None,
         url=stated.link(told.shortlink) or stated.link(page.url),
-        components=tuple(
-            sorted({labels.get(one, stated.title(name) or one) for one, name in linked.items()})
-        ),
+        components=_named(told, updates, labels),
         updates=tuple(
             IncidentUpdate(
                 update_id=update.id,
@@ -218,6 +244,17 @@ def _incident(
             for update in updates
         ),
     )
+
+
+def _named(
+    told: IncidentV2, updates: Sequence[UpdateV2], labels: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Return what an incident names: its last record may not any more, earlier updates still do."""
+    affected = [one for update in updates for one in update.affected_components or []]
+    named = {one.code: one.name for one in affected if one.code}
+    named |= {one.id: one.name for one in told.components or []}
+    found = {labels.get(one) or stated.title(name or one) for one, name in named.items()}
+    return tuple(sorted(found))
 
 
 def _level(impact: str, *, is_maintenance: bool) -> StatusLevel:

@@ -91,10 +91,17 @@ def newest(times: Iterable[datetime | None]) -> datetime | None:
 
 
 def level(words: Mapping[str, StatusLevel], word: object) -> StatusLevel | None:
-    """Return what a page's word means; None for one that is not among `words`."""
-    return words.get(str(word).strip().lower())
+    """Return what a page's word means; None for none, and for one that is not among `words`."""
+    return None if word is None else words.get(str(word).strip().lower())
 
 
 def worst(levels: Iterable[StatusLevel | None]) -> StatusLevel:
     """Return the worst level that is known; operational if none is."""
     return max((one for one in levels if one is not None), default=StatusLevel.OPERATIONAL)
+
+
+def together(levels: Iterable[StatusLevel | None]) -> StatusLevel | None:
+    """Return what several statements come to: bad news holds, good news needs all to be known."""
+    known = list(levels)
+    found = worst(known)
+    return None if None in known and found < StatusLevel.DEGRADED else found
