@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import psycopg
 
+from exporter.demo.outages import Outages
 from exporter.demo.simulated_n8n import SimulatedN8n
 from exporter.demo.truth import Meter
 
@@ -15,15 +16,18 @@ STEP_SECONDS = 1.0
 HISTORY_DAYS = 7
 
 
-def prepare_n8n(url: str, now: datetime, *, meter: Meter | None = None) -> SimulatedN8n:
+def prepare_n8n(
+    url: str, now: datetime, *, meter: Meter | None = None, outages: Outages | None = None
+) -> SimulatedN8n:
     """Fill an empty database with a week of history, or go on in one filled before.
 
-    `meter` hears of the calls that providers serve from now on, those of a new history included.
+    `meter` hears of the calls that providers serve from now on, those of a new history included;
+    `outages` may begin and end while it works.
 
     Raises:
         ValueError: the database holds an n8n that is not simulated.
     """
-    n8n = SimulatedN8n(url, meter=meter)
+    n8n = SimulatedN8n(url, meter=meter, outages=outages)
     if n8n.is_filled():
         n8n.resume(now)
     else:

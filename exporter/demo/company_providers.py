@@ -1,6 +1,6 @@
 """What the company's providers meter: its workflows' calls, and what nobody wrote down."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,6 +15,8 @@ from exporter.demo.providers.openai_api import ADMIN_KEY as OPENAI_KEY
 from exporter.demo.providers.openai_api import OpenAIApi
 from exporter.demo.providers.server import ProviderServer
 from exporter.demo.providers.simulated_month import DISCOUNT, SMALLEST, list_price, simulated_month
+from exporter.demo.status_pages import served_status_pages
+from exporter.demo.traffic import Story
 from exporter.demo.workflow_model import LlmCall, Model
 
 # Developers, experiments, other products: their use is on the bill, and in no workflow.
@@ -30,7 +32,7 @@ _SNAPSHOTS = {
     "claude-sonnet-4-5": "claude-sonnet-4-5-20250929",
     "claude-haiku-4-5": "claude-haiku-4-5-20251001",
 }
-_PROVIDERS = {
+MODEL_PROVIDERS = {
     model.name: model.provider
     for model in vars(company_models).values()
     if isinstance(model, Model)
@@ -51,7 +53,7 @@ class CompanyProviders:
 
     def meter(self, execution: Execution, call: LlmCall) -> None:
         """Put a workflow's call on its provider's bill; what it serves itself nobody bills."""
-        ledger = self.ledgers.get(_PROVIDERS[call.model])
+        ledger = self.ledgers.get(MODEL_PROVIDERS[call.model])
         if ledger is None or not call.served_input_tokens:
             return
         workflow = execution.version.workflow
@@ -64,20 +66,20 @@ class CompanyProviders:
             model=_SNAPSHOTS[call.model],
             project_id=project_id,
             api_key_id=key_id,
-            service_tier="default" if _PROVIDERS[call.model] == "openai" else "standard",
+            service_tier="default" if MODEL_PROVIDERS[call.model] == "openai" else "standard",
             context_window="0-200k",
             input_tokens=call.served_input_tokens,
             output_tokens=call.served_output_tokens,
             visible_at=execution.started_at + _METERED_WITHIN,
         )
-        cost_usd = list_price(_PROVIDERS[call.model], usage) * (Decimal(1) - DISCOUNT)
+        cost_usd = list_price(MODEL_PROVIDERS[call.model], usage) * (Decimal(1) - DISCOUNT)
         ledger.add(replace(usage, cost_usd=cost_usd.quantize(SMALLEST)))
 
     @contextmanager
     def served(
-        self, clock: Callable[[], datetime]
+        self, story: Story, clock: Callable[[], datetime]
     ) -> Iterator[tuple[list[dict[str, object]], dict[str, str]]]:
-        """Serve the providers' APIs; yield the sources that read them, and their keys."""
+        """Serve the providers' APIs and status pages; yield the sources of them, and their keys."""
         with ExitStack() as stack:
             openai = stack.enter_context(ProviderServer(OpenAIApi(self.ledgers["openai"]), clock))
             anthropic = stack.enter_context(
@@ -98,4 +100,16 @@ class CompanyProviders:
                     ("anthropic", "ANTHROPIC_ADMIN_KEY", anthropic.url),
                 )
             ]
+            pages = stack.enter_context(served_status_pages(story, clock))
+            sources.append(_status_source(pages))
             yield sources, keys
+
+
+def _status_source(pages: Mapping[str, str]) -> dict[str, object]:
+    return {
+        "name": "status",
+        "kind": "status_pages",
+        "every": "15s",
+        "allow_private": True,
+        "pages": [{"page": provider, "url": url} for provider, url in pages.items()],
+    }

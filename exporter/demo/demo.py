@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import yaml
@@ -19,9 +19,15 @@ from exporter.demo.companions import GRAFANA, PROMETHEUS, start_grafana, start_p
 from exporter.demo.company_process import prepare_n8n, work
 from exporter.demo.company_providers import CompanyProviders
 from exporter.demo.embedded_postgres import EmbeddedPostgres, free_port
+from exporter.demo.outages import Outages
 from exporter.interfaces import PollResult
 
 _PREFERRED_PORT = 9849
+_FAILING_PROVIDER = "openai"
+_FAILS_IN = timedelta(minutes=3)
+_FAILS_FOR = timedelta(minutes=6)
+_PUBLISHED_AFTER = timedelta(minutes=1)
+_RESOLVED_AFTER = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +52,9 @@ def running_demo(tell: Callable[[str], None]) -> Iterator[Demo]:
         tell("the simulated company works through a week of history")
         now = datetime.now(UTC)
         providers = CompanyProviders(now)
-        n8n = prepare_n8n(postgres.url("n8n"), now, meter=providers.meter)
-        sources, keys = stack.enter_context(providers.served(lambda: datetime.now(UTC)))
+        outages = Outages()
+        n8n = prepare_n8n(postgres.url("n8n"), now, meter=providers.meter, outages=outages)
+        sources, keys = stack.enter_context(providers.served(n8n.story, lambda: datetime.now(UTC)))
 
         port = _free_port_near(_PREFERRED_PORT)
         dashboard_password = secrets.token_urlsafe(16)
@@ -92,7 +99,30 @@ def running_demo(tell: Callable[[str], None]) -> Iterator[Demo]:
                 places[name] = f"http://{address}/"
             else:
                 places[name] = "not started: not on PATH, or its port is taken"
+        tell(_announced_outage(outages, datetime.now(UTC)))
         yield Demo(app=app, places=places, results=results)
+
+
+def _announced_outage(outages: Outages, now: datetime) -> str:
+    """Plan the outage that a person who looks sees come and go; return what to tell them."""
+    begins_at = now + _FAILS_IN
+    outages.begin(
+        _FAILING_PROVIDER,
+        begins_at,
+        failing_share=0.9,  # six minutes hold few calls
+        published_after=_PUBLISHED_AFTER,
+        resolved_after=_RESOLVED_AFTER,
+    )
+    outages.end(_FAILING_PROVIDER, begins_at + _FAILS_FOR)
+    return (
+        f"at {begins_at:%H:%M} UTC, {_minutes(_FAILS_IN)} minutes from now, calls to OpenAI begin "
+        f"to fail for {_minutes(_FAILS_FOR)} minutes; "
+        f"its status page says so {_minutes(_PUBLISHED_AFTER)} min late"
+    )
+
+
+def _minutes(span: timedelta) -> int:
+    return span // timedelta(minutes=1)
 
 
 def write_only(url: str, stopped: threading.Event) -> None:

@@ -31,6 +31,14 @@ def _latency_ms(walk: Walk, prompt: Prompt, input_tokens: int, output_tokens: in
     return round(seconds * walk.rng.lognormvariate(0, 0.25) * factor * 1000)
 
 
+def _met(walk: Walk, prompt: Prompt, fate: Fate | None) -> Fate | None:
+    """Return what a call meets: what was decided for its execution, or its provider's outage."""
+    if fate in LLM_FATES:
+        return fate
+    share = walk.story.failing_share(prompt.model.provider, walk.now())
+    return Fate.LLM_SERVER_ERROR if share and walk.rng.random() < share else None
+
+
 def _call(prompt: Prompt, message: str, text: str, hidden_tokens: int) -> LlmCall:
     """Return a call's tokens, as its provider counts them and as n8n stores them."""
     model = prompt.model
@@ -87,9 +95,10 @@ def ask_model(
     start_ms, index = walk.clock_ms, walk.take_index()
     request = model_request(prompt.model, message, estimated_tokens(message))
     answer = error = failure = None
-    if fate in LLM_FATES:
+    met = _met(walk, prompt, fate)
+    if met is not None:
         took_ms = walk.rng.randint(180, 2_600)
-        failure = provider_failure(fate, prompt.model)
+        failure = provider_failure(met, prompt.model)
         error = model_node_error(failure, start_ms + took_ms)
         call = LlmCall(model=prompt.model.name, failed=True)
     else:
@@ -203,9 +212,10 @@ def run_vendor(walk: Walk, step: Step) -> None:
     index = walk.take_index()
     prompt = prompt_of(step)
     message = message_for(walk, prompt, walk.output[0])
-    if walk.fate in LLM_FATES and step.name == walk.failing_step:
+    met = _met(walk, prompt, walk.fate if step.name == walk.failing_step else None)
+    if met is not None:
         walk.spend(walk.rng.randint(180, 2_600))
-        failure = provider_failure(walk.fate, prompt.model)
+        failure = provider_failure(met, prompt.model)
         node = walk.version.nodes[step.name]
         error = parent_node_error(failure, node, walk.clock_ms, is_api=True)
         walk.fail(step, error, index=index)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,6 +24,7 @@ from exporter.demo.n8n_statements import (
     started_row,
     statements,
 )
+from exporter.demo.outages import Outages
 from exporter.demo.simulation import ERROR_WORKFLOW, Simulation, all_versions
 from exporter.demo.texts import compact_json
 from exporter.demo.traffic import Story
@@ -59,9 +61,11 @@ class StepCounts:
 class SimulatedN8n:
     """The simulated company's n8n on one PostgreSQL database; not safe for threads."""
 
-    def __init__(self, url: str, seed: int = 1, *, meter: Meter | None = None) -> None:
+    def __init__(
+        self, url: str, seed: int = 1, *, meter: Meter | None = None, outages: Outages | None = None
+    ) -> None:
         self._url = url
-        self._seed = seed
+        self._simulated = partial(Simulation, seed=seed, outages=outages)
         self._sql = statements()
         self._connection: psycopg.Connection[Any] | None = None
         self._simulation: Simulation | None = None
@@ -141,7 +145,7 @@ class SimulatedN8n:
     def write_history(self, now: datetime, days: int = 7) -> WrittenHistory:
         """Write `days` days of executions that end at `now`, in one transaction."""
         begin = now - timedelta(days=days)
-        self._simulation = Simulation(seed=self._seed, begin=begin, now=now)
+        self._simulation = self._simulated(begin=begin, now=now)
         entities: dict[int, list[Any]] = {}
         data: list[tuple[Any, ...]] = []
         metadata: list[tuple[int, str, str]] = []
@@ -206,7 +210,7 @@ class SimulatedN8n:
             cursor.execute(self._sql["crash_running"], {"now": now})
             newest = cursor.execute(self._sql["newest_execution"]).fetchone()
         first_id = newest[0] if newest else 0
-        self._simulation = Simulation(seed=self._seed, begin=now, now=now, first_id=first_id)
+        self._simulation = self._simulated(begin=now, now=now, first_id=first_id)
 
     def is_filled(self) -> bool:
         """Whether the database holds an n8n already."""
@@ -217,7 +221,7 @@ class SimulatedN8n:
     def step(self, now: datetime) -> StepCounts:
         """Start what starts and end what ends by `now`; call it every second or so."""
         if self._simulation is None:
-            self._simulation = Simulation(seed=self._seed, begin=now, now=now)
+            self._simulation = self._simulated(begin=now, now=now)
         counts: Counter[str] = Counter()
         for execution in self._simulation.due(now):
             self._start(execution)

@@ -9,6 +9,7 @@ from random import Random
 from exporter.demo.company import WORKFLOWS
 from exporter.demo.n8n_nodes import WorkflowVersion, n8n_id, workflow_version
 from exporter.demo.n8n_rows import Execution, retry_execution, run_execution
+from exporter.demo.outages import Outages
 from exporter.demo.traffic import SLOT, Story, choose_fate, slot_start, starts_in_slot
 from exporter.demo.workflow_model import Fate, Workflow
 
@@ -32,8 +33,16 @@ class _Start:
 class Simulation:
     """Produces the executions of the company one after the other; the same ones for one seed."""
 
-    def __init__(self, *, seed: int, begin: datetime, now: datetime, first_id: int = 0) -> None:
-        self.story = Story.told_at(now)
+    def __init__(
+        self,
+        *,
+        seed: int,
+        begin: datetime,
+        now: datetime,
+        first_id: int = 0,
+        outages: Outages | None = None,
+    ) -> None:
+        self.story = Story.told_at(now, outages)
         self._seed = seed
         self._next_slot = slot_start(begin)
         self._begin = begin

@@ -2,16 +2,18 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from random import Random
 
 from exporter.demo.company import (
     BURSTING_WORKFLOW,
     EXPENSIVE_WORKFLOW,
+    FAILING_PROVIDER,
     SLOW_PROVIDER,
     WORKFLOWS,
 )
+from exporter.demo.outages import FAILING_SHARE, Impact, Outages, Trouble
 from exporter.demo.workflow_model import Fate, Workflow
 
 SLOT = timedelta(minutes=10)
@@ -24,6 +26,8 @@ LIVELY_HOURS = 3
 LIVELY_SHARE_PER_HOUR = 1 / 8
 # Enough traffic in the slow hour to be seen, even on a Sunday.
 SLOW_HOUR_SHARE = 1 / 24
+# Enough in the outage that its failing calls are no accident, whatever the hour.
+OUTAGE_SHARE_PER_HOUR = 1 / 3
 EXPENSIVE_RUNS_PER_HOUR = 8.0
 BURST_RUNS_PER_HOUR = 60.0
 
@@ -41,24 +45,58 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """What went wrong during the week, told at one moment."""
+    """What went wrong during the week, told at one moment, and what goes wrong from then on."""
 
     slow_provider: Window
     expensive_prompts: Window
     error_burst: Window
+    provider_outage: Trouble
     lively_from: datetime
+    outages: Outages = field(default_factory=Outages)  # those begun from outside
 
     @classmethod
-    def told_at(cls, now: datetime) -> "Story":
+    def told_at(cls, now: datetime, outages: Outages | None = None) -> "Story":
         """Return the story whose end is `now`: yesterday's slow hour and so on."""
         midnight = datetime.combine(now.astimezone(UTC).date(), time(), UTC)
         yesterday, before = midnight - timedelta(days=1), midnight - timedelta(days=2)
-        burst = now - timedelta(hours=5)
+        burst, outage = now - timedelta(hours=5), now - timedelta(hours=3)
         return cls(
             slow_provider=Window(yesterday + timedelta(hours=14), yesterday + timedelta(hours=15)),
             expensive_prompts=Window(before + timedelta(hours=9), before + timedelta(hours=15)),
             error_burst=Window(burst, burst + timedelta(minutes=45)),
+            provider_outage=Trouble(
+                provider=FAILING_PROVIDER,
+                title="Elevated error rates",
+                impact=Impact.MAJOR,
+                start=outage,
+                end=outage + timedelta(minutes=40),
+                failing_share=FAILING_SHARE,
+            ),
             lively_from=now - timedelta(hours=LIVELY_HOURS),
+            outages=outages or Outages(),
+        )
+
+    @property
+    def troubles(self) -> tuple[Trouble, ...]:
+        """Return what went wrong at the providers, and goes wrong now."""
+        slow_hour = Trouble(
+            provider=SLOW_PROVIDER,
+            title="Elevated latency",
+            impact=Impact.MINOR,
+            start=self.slow_provider.start,
+            end=self.slow_provider.end,
+        )
+        return (slow_hour, self.provider_outage, *self.outages.troubles)
+
+    def failing_share(self, provider: str, at: datetime) -> float:
+        """Return which share of the calls to a provider it answers with an error of its own."""
+        return max(
+            (
+                trouble.failing_share
+                for trouble in self.troubles
+                if trouble.provider == provider and at in trouble
+            ),
+            default=0.0,
         )
 
     def latency_factor(self, provider: str, at: datetime) -> float:
@@ -89,11 +127,17 @@ class Story:
             rate = max(rate, workflow.runs_per_workday * LIVELY_SHARE_PER_HOUR)
         if at in self.slow_provider:
             rate = max(rate, workflow.runs_per_workday * SLOW_HOUR_SHARE)
+        if at in self.provider_outage and _asks(workflow, self.provider_outage.provider):
+            rate = max(rate, workflow.runs_per_workday * OUTAGE_SHARE_PER_HOUR)
         if workflow is EXPENSIVE_WORKFLOW and at in self.expensive_prompts:
             rate = max(rate, EXPENSIVE_RUNS_PER_HOUR)
         if workflow is BURSTING_WORKFLOW and at in self.error_burst:
             rate = max(rate, BURST_RUNS_PER_HOUR)
         return rate
+
+
+def _asks(workflow: Workflow, provider: str) -> bool:
+    return any(step.prompt and step.prompt.model.provider == provider for step in workflow.steps)
 
 
 def slot_start(at: datetime) -> datetime:

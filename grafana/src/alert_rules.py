@@ -30,6 +30,9 @@ _OTHER_NUMBER = re.compile(
     r"\{\{ if (?P<is_same>[^}]+) \}\}(?P<text>.*?)\{\{ end \}\}\{\{ end \}\}",
     re.DOTALL,
 )
+# One of them that answers nothing would keep Grafana from asking the rule's condition at all: each
+# answers one thing more, by a label that no alert has.
+_SOMETHING = 'label_replace(vector(0), "no_alert", "has this", "", "")'
 _SAME_LABEL = re.compile(r"eq \.Labels\.(\w+) \$labels\.\1\b")
 
 
@@ -37,7 +40,8 @@ class AlertAnnotations(Strict):
     """What a person is told, and the panel to look at, by its title.
 
     A text may name a second number as {{ range query `sum by (a, b) (…)` }}{{ if and (eq .Labels.a
-    $labels.a) (eq .Labels.b $labels.b) }}{{ .Value }}{{ end }}{{ end }}.
+    $labels.a) (eq .Labels.b $labels.b) }}{{ .Value }}{{ end }}{{ end }}; where the query does not
+    answer for the alert's labels, what stands between is left out.
     """
 
     summary: str
@@ -145,7 +149,8 @@ def _queries(expr: str, numbers: _Numbers) -> list[AlertQuery]:
         "conditions": [{"evaluator": {"type": "gt", "params": [0]}}],
     }
     span = RelativeTimeRange.model_validate({"from": 600, "to": 0})
-    asked = {"A": expr} | {ref: other for other, ref in numbers.refs.items()}
+    others = {ref: f"({other}) or {_SOMETHING}" for other, ref in numbers.refs.items()}
+    asked = {"A": expr} | others
     queries = [
         AlertQuery(
             refId=ref,

@@ -11,7 +11,14 @@ sys.path[:0] = [str(ROOT)]  # also when run as a script
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder  # noqa: E402
 
-from grafana.src import alert_rules, notifications, overview, runbooks, spend  # noqa: E402
+from grafana.src import (  # noqa: E402
+    alert_rules,
+    notifications,
+    overview,
+    providers,
+    runbooks,
+    spend,
+)
 from grafana.src.layout import Dashboard  # noqa: E402
 
 DASHBOARDS = ROOT / "grafana" / "dashboards"
@@ -25,7 +32,7 @@ def _json(dashboard: Dashboard) -> str:
 
 def products() -> Iterator[tuple[Path, str]]:
     """Yield every generated file with what belongs into it."""
-    dashboards = [overview.build(), spend.build(), *runbooks.build(ALERTS)]
+    dashboards = [overview.build(), spend.build(), providers.build(), *runbooks.build(ALERTS)]
     for dashboard in dashboards:
         yield DASHBOARDS / f"{dashboard.uid}.json", _json(dashboard)
     yield ALERTING / "rules.yaml", alert_rules.build(ALERTS, dashboards)

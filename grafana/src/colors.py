@@ -12,6 +12,17 @@ RESULT_COLORS = {
     "canceled": GREY,
     "pruned": DARK_GREY,
 }
+# Levels of status pages, and the words of `status_word` for them.
+LEVEL_COLORS = {
+    "operational": "green",
+    "maintenance": "#6e8fb5",
+    "degraded": "yellow",
+    "partial outage": "orange",
+    "major outage": "red",
+    "unknown": GREY,
+}
+LEVELS = dict(zip(("0", "1", "2", "3", "4", "-1"), LEVEL_COLORS.items(), strict=True))
+BLAME_COLORS = {"provider": "orange", "shared": "yellow", "ours": "light-blue", "unknown": GREY}
 FAILED_RATIO_LIMIT = 0.05  # above it, WorkflowErrorRateHigh fires
 
 # The first colour of a scale is also the one of an unknown value.
@@ -21,6 +32,7 @@ SUCCESS_COLORS: Steps = (
     (0.90, "orange"),
     (1 - FAILED_RATIO_LIMIT, "green"),
 )
+NONE_IS_GREEN: Steps = ((None, NEUTRAL), (0, "green"), (1, "red"))
 ANY_IS_ORANGE: Steps = ((None, NEUTRAL), (1, "orange"))
 ANY_IS_RED: Steps = ((None, NEUTRAL), (1, "red"))
 DARK_COLORS: Steps = ((None, NEUTRAL), (0.25, "orange"), (0.5, "red"))

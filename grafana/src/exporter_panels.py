@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from grafana.src.colors import AGE_COLORS
 from grafana.src.layout import Line
-from grafana.src.panels import COUNT, PER_MINUTE, SECONDS, TEXT, bargauge, promql, stat, timeseries
+from grafana.src.panels import COUNT, PER_MINUTE, SECONDS, TEXT, bargauge, stat, timeseries
+from grafana.src.targets import promql
 
 EXPORTER_NUMBERS = Line(
     heading="The exporter itself",

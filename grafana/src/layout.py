@@ -14,6 +14,8 @@ from grafana_foundation_sdk.models import common
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
+from grafana.src.annotations import annotations_and_alerts, provider_incidents
+
 GRID_COLUMNS = 24
 TAG = "aiwf"
 ALL_VALUE = "'__all__'"  # Grafana inserts it as it stands, without quotes of its own
@@ -89,30 +91,25 @@ def dashboard(
     shows: tuple[str, str] = ("now-24h", "now"),
     timezone: str = "browser",
     refresh: str = "1m",
+    incidents: bool = True,
 ) -> Dashboard:
     """Join lines of panels into a dashboard that the browser cannot save over.
 
-    `shows` is the range of time it opens with.
+    `shows` is the range of time it opens with; `incidents` of providers are drawn over its panels.
     """
-    board = (
+    made = (
         builder.Dashboard(title).uid(uid).description(description).tags([tag])
         .readonly().timezone(timezone).time(*shows).refresh(refresh)
         .tooltip(model.DashboardCursorSync.CROSSHAIR)
         .variables(list(variables))
-        .annotation(_annotations_and_alerts())
+        .annotation(annotations_and_alerts())
         .link(_other_dashboards())
-        .build()
     )  # fmt: skip
+    if incidents:
+        made = made.annotation(provider_incidents())
+    board = made.build()
     board.panels = place(lines)
     return board
-
-
-def _annotations_and_alerts() -> builder.AnnotationQuery:
-    return (
-        builder.AnnotationQuery().name("Annotations & Alerts").built_in(1).type("dashboard")
-        .datasource(common.DataSourceRef(type_val="grafana", uid="-- Grafana --"))
-        .enable(True).hide(True).icon_color("rgba(0, 211, 255, 1)")
-    )  # fmt: skip
 
 
 def _other_dashboards() -> builder.DashboardLink:

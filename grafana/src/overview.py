@@ -6,6 +6,7 @@ from grafana.src import overview_queries as queries
 from grafana.src.colors import (
     ANY_IS_ORANGE,
     ANY_IS_RED,
+    BLAME_COLORS,
     FAILED_RATIO_LIMIT,
     RESULT_COLORS,
     SUCCESS_COLORS,
@@ -20,14 +21,12 @@ from grafana.src.panels import (
     SECONDS,
     TEXT,
     TIME,
-    TIMESCALEDB,
     USD,
     Column,
-    sql_series,
-    sql_table,
     table,
     timeseries,
 )
+from grafana.src.targets import TIMESCALEDB, sql_series, sql_table
 
 UID = "aiwf-overview"
 
@@ -110,14 +109,15 @@ FAILURES = Line(
     cells=[
         table(
             "Recent failures",
-            help="The newest 100 runs of the range that failed: where, with which error, and the"
-            " way to the run in its engine.",
+            help="The newest 100 runs of the range that failed: where, with which error, whether"
+            " their provider is to blame, and the way to the run in its engine.",
             target=sql_table(queries.FAILURE_ROWS),
             no_value="nothing failed in this range",
             columns=[
                 Column(name="Started", unit=TIME, width_px=165),
                 Column(name="Workflow", unit=TEXT, width_px=200, filter=True),
                 Column(name="Status", unit=TEXT, width_px=100, filter=True),
+                Column(name="Blame", unit=TEXT, width_px=130, colors=BLAME_COLORS, filter=True),
                 Column(name="Failed step", unit=TEXT, width_px=150, unknown="–", filter=True),
                 Column(name="Error type", unit=TEXT, width_px=150, unknown="–", filter=True),
                 Column(name="Message", unit=TEXT, unknown="–"),

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from grafana.src import overview_queries as queries
-from grafana.src.colors import AGE_COLORS, ANY_IS_ORANGE, ANY_IS_RED, SUCCESS_COLORS
+from grafana.src.colors import (
+    AGE_COLORS,
+    ANY_IS_ORANGE,
+    ANY_IS_RED,
+    NONE_IS_GREEN,
+    SUCCESS_COLORS,
+)
 from grafana.src.layout import Line
-from grafana.src.panels import COUNT, RATIO, SECONDS, TOKENS, USD, promql, sql_table, stat
+from grafana.src.panels import COUNT, RATIO, SECONDS, TOKENS, USD, stat
+from grafana.src.providers_queries import USED_PAGES_NOT_WELL
+from grafana.src.targets import promql, sql_table
 
 EXECUTION_NUMBERS = Line(
     height=3,
@@ -90,7 +98,7 @@ LLM_NUMBERS = Line(
         ),
         stat(
             "Unpriced calls",
-            width=4,
+            width=3,
             help="Successful model calls of the range whose cost is unknown, which is not zero;"
             " the cost leaves them out.",
             unit=COUNT,
@@ -100,7 +108,7 @@ LLM_NUMBERS = Line(
         ),
         stat(
             "LLM calls",
-            width=4,
+            width=3,
             help="Calls of language models started in the range, failed ones included.",
             unit=COUNT,
             target=sql_table(queries.LLM_CALLS),
@@ -119,7 +127,7 @@ LLM_NUMBERS = Line(
         ),
         stat(
             "Items failed",
-            width=4,
+            width=3,
             help="Single items that failed inside the range's runs, also where the run as a whole"
             " succeeded.",
             unit=COUNT,
@@ -130,12 +138,23 @@ LLM_NUMBERS = Line(
         ),
         stat(
             "Open now",
-            width=4,
+            width=3,
             help="Executions queued, running or waiting at this moment, of all sources and"
             " workflows.",
             unit=COUNT,
             target=promql("sum(aiwf_executions_running)", now=True),
             no_value="unknown",
+        ),
+        stat(
+            "Provider pages",
+            width=4,
+            help="How many status pages of the providers that the range's model calls went to tell"
+            " of trouble now; a click shows which.",
+            unit=COUNT,
+            target=sql_table(USED_PAGES_NOT_WELL),
+            no_value="unknown",
+            steps=NONE_IS_GREEN,
+            link=("Show the providers", "/d/aiwf-providers?${__url_time_range}"),
         ),
     ],
 )

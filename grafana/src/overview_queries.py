@@ -76,9 +76,17 @@ SELECT workflow AS "Workflow", source AS "Source", runs AS "Runs", success_ratio
 FROM v_workflow_summary($__timeFrom(), $__timeTo()) WHERE :selected
 ORDER BY failed DESC, runs DESC, workflow LIMIT 500""")
 
+# Blame is laid on the shown runs alone: to lay it on all of a long range would take too long.
 FAILURE_ROWS = _sql("""
-SELECT created_at AS "Started", workflow AS "Workflow", status AS "Status",
-    error_step AS "Failed step", error_type AS "Error type", error_message AS "Message",
-    duration_seconds AS "Duration", coalesce(url, '') AS "Engine"
-FROM v_failures WHERE $__timeFilter(created_at) AND :selected
-ORDER BY created_at DESC LIMIT 100""")
+WITH newest AS MATERIALIZED (
+    SELECT * FROM v_failures WHERE $__timeFilter(created_at) AND :selected
+    ORDER BY created_at DESC LIMIT 100
+)
+SELECT n.created_at AS "Started", n.workflow AS "Workflow", n.status AS "Status",
+    b.blame AS "Blame", n.error_step AS "Failed step", n.error_type AS "Error type",
+    n.error_message AS "Message", n.duration_seconds AS "Duration", coalesce(n.url, '') AS "Engine"
+FROM newest n
+LEFT JOIN v_execution_blame((SELECT min(created_at) FROM newest),
+    (SELECT max(created_at) + interval '1 second' FROM newest)) b
+    USING (source, execution_id, created_at)
+ORDER BY 1 DESC""")

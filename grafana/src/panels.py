@@ -13,19 +13,16 @@ with warnings.catch_warnings():
     from grafana_foundation_sdk.builders import bargauge as bargauge_builder
     from grafana_foundation_sdk.builders import common as common_builder
     from grafana_foundation_sdk.builders import dashboard as dashboard_builder
-    from grafana_foundation_sdk.builders import prometheus
     from grafana_foundation_sdk.builders import stat as stat_builder
+    from grafana_foundation_sdk.builders import statetimeline as timeline_builder
     from grafana_foundation_sdk.builders import table as table_builder
     from grafana_foundation_sdk.builders import text as text_builder
     from grafana_foundation_sdk.builders import timeseries as timeseries_builder
-from grafana_foundation_sdk.cog import builder, variants
 from grafana_foundation_sdk.models import common, text, units
 from grafana_foundation_sdk.models import dashboard as model
 
 from grafana.src.layout import GRID_COLUMNS, Cell
-
-TIMESCALEDB = common.DataSourceRef(type_val="grafana-postgresql-datasource", uid="timescaledb")
-PROMETHEUS = common.DataSourceRef(type_val="prometheus", uid="prometheus")
+from grafana.src.targets import Target
 
 COUNT = units.LocaleFormat  # 1,247 and not 1.25 K
 TOKENS = units.Short
@@ -42,57 +39,20 @@ Steps = Sequence[tuple[float | None, str]]  # (from this value on, colour); None
 PLAIN: Steps = ((None, NEUTRAL),)
 
 
-class SqlQuery(variants.Dataquery):
-    """A query of the PostgreSQL data source, for which the SDK has no model."""
-
-    def __init__(self, sql: str, *, series: bool, ref: str) -> None:
-        self.sql, self.series, self.ref = sql.strip(), series, ref
-
-    def to_json(self) -> dict[str, object]:
-        """Return the query as Grafana stores it."""
-        return {
-            "refId": self.ref,
-            "datasource": TIMESCALEDB,
-            "editorMode": "code",
-            "rawQuery": True,
-            "format": "time_series" if self.series else "table",
-            "rawSql": self.sql,
-        }
-
-
-class Target(builder.Builder[variants.Dataquery]):
-    """One query of a panel, and the data source that answers it."""
-
-    def __init__(self, query: variants.Dataquery, datasource: common.DataSourceRef) -> None:
-        self.query, self.datasource = query, datasource
-
-    def build(self) -> variants.Dataquery:
-        """Return the query."""
-        return self.query
-
-
-def sql_table(sql: str, ref: str = "A") -> Target:
-    """Ask TimescaleDB for rows."""
-    return Target(SqlQuery(sql, series=False, ref=ref), TIMESCALEDB)
-
-
-def sql_series(sql: str, ref: str = "A") -> Target:
-    """Ask TimescaleDB for series: columns `time` and `metric`, one number, ordered by time."""
-    return Target(SqlQuery(sql, series=True, ref=ref), TIMESCALEDB)
-
-
-def promql(expr: str, *, legend: str = "", now: bool = False, ref: str = "A") -> Target:
-    """Ask Prometheus for series, or (`now`) for their newest values only."""
-    query = prometheus.Dataquery().ref_id(ref).expr(expr).legend_format(legend or "__auto")
-    query = query.datasource(PROMETHEUS)
-    return Target((query.instant() if now else query.range()).build(), PROMETHEUS)
-
-
 def _thresholds(steps: Steps) -> dashboard_builder.ThresholdsConfig:
     return (
         dashboard_builder.ThresholdsConfig()
         .mode(model.ThresholdsMode.ABSOLUTE)
         .steps([model.Threshold(value=value, color=color) for value, color in steps])
+    )
+
+
+def _words(texts: Mapping[str, tuple[str, str]]) -> model.ValueMap:
+    return model.ValueMap(
+        options={
+            value: model.ValueMappingResult(text=text, color=color, index=index)
+            for index, (value, (text, color)) in enumerate(texts.items())
+        }
     )
 
 
@@ -112,6 +72,7 @@ class Column:
     unknown: str | None = None  # shown where the value is NULL
     link: tuple[str, str] | None = None  # (title, address)
     texts: Mapping[str, str] = field(default_factory=dict)  # regular expression -> shown text
+    colors: Mapping[str, str] = field(default_factory=dict)  # word -> its colour
     filter: bool = False  # lets the reader pick values
 
     def override(self) -> list[model.DynamicConfigValue]:
@@ -135,6 +96,12 @@ class Column:
                 {"type": "regex", "options": {"pattern": pattern, "result": {"text": text}}}
                 for pattern, text in self.texts.items()
             ]
+        if self.colors:
+            options["mappings"] = [
+                {"type": "value", "options": {word: {"color": color, "index": index}}}
+                for index, (word, color) in enumerate(self.colors.items())
+            ]
+            options["custom.cellOptions"] = {"type": "color-text"}
         return [model.DynamicConfigValue(id_val=key, value=value) for key, value in options.items()]
 
 
@@ -150,11 +117,13 @@ def stat(
     change: Literal["up is good", "down is good", "neutral"] | None = None,
     texts: Mapping[str, tuple[str, str]] | None = None,
     shows: Literal["value", "name", "value and name"] = "value",
+    link: tuple[str, str] | None = None,
 ) -> Cell:
     """Show the newest value in large type.
 
     With `change`, the query answers two rows, the earlier range and this one: the panel shows the
-    second and its change from the first. `texts` says other words for single values.
+    second and its change from the first. `texts` says other words for single values, and a click
+    on the value follows the `link`.
     """
     panel = (
         stat_builder.Panel().title(title).description(help).unit(unit).no_value(no_value)
@@ -174,11 +143,10 @@ def stat(
         }
         panel = panel.percent_change_color_mode(modes[change])
     if texts:
-        results = {
-            value: model.ValueMappingResult(text=text, color=color)
-            for value, (text, color) in texts.items()
-        }
-        panel = panel.mappings([model.ValueMap(options=results)])
+        panel = panel.mappings([_words(texts)])
+    if link is not None:
+        name, url = link
+        panel = panel.data_links([dashboard_builder.DashboardLink(name).url(url)])
     return Cell(width=width, panel=panel.build())
 
 
@@ -194,8 +162,12 @@ def timeseries(
     days: bool = False,
     colors: Mapping[str, str] | None = None,
     limit: float | None = None,
+    step: str | None = None,
 ) -> Cell:
-    """Show values over time: stacked bars for counts (`days`: after their time), or thin lines."""
+    """Show values over time: stacked bars for counts (`days`: after their time), or thin lines.
+
+    `step` is the shortest time between two of them.
+    """
     panel = (
         timeseries_builder.Panel().title(title).description(help).unit(unit).no_value(no_value)
         .datasource(target.datasource).with_target(target)
@@ -219,6 +191,8 @@ def timeseries(
         )
     if days:
         panel = panel.bar_alignment(common.BarAlignment.AFTER)
+    if step is not None:
+        panel = panel.interval(step)
     if limit is not None:
         panel = (
             panel.thresholds(_thresholds(((None, "green"), (limit, "red"))))
@@ -233,6 +207,44 @@ def timeseries(
             id_val="color", value={"mode": "fixed", "fixedColor": color}
         )
         panel = panel.override_by_name(name, [fixed])
+    return Cell(width=width, panel=panel.build())
+
+
+def state_timeline(
+    title: str,
+    *,
+    help: str,  # noqa: A002
+    target: Target,
+    no_value: str,
+    states: Mapping[str, tuple[str, str]],
+    step: str,
+    width: int = GRID_COLUMNS,
+) -> Cell:
+    """Show from when to when each series was in which state: a line each, a colour a state.
+
+    `states` are the words and colours of values; `step` is the shortest time between two of them.
+    """
+    panel = (
+        timeline_builder.Panel().title(title).description(help).unit(TEXT).no_value(no_value)
+        .datasource(target.datasource).with_target(target)
+        .interval(step)
+        .max_data_points(600)
+        .mappings([_words(states)])
+        # By thresholds, neighbours would be merged and shown as ranges of numbers.
+        .color_scheme(
+            dashboard_builder.FieldColor().mode(model.FieldColorModeId.FIXED).fixed_color(NEUTRAL)
+        )
+        .merge_values(True)
+        .show_value(common.VisibilityMode.NEVER)
+        .row_height(0.8)
+        .line_width(0)
+        .fill_opacity(80)
+        .legend(
+            common_builder.VizLegendOptions().show_legend(True)
+            .display_mode(common.LegendDisplayMode.LIST)
+            .placement(common.LegendPlacement.BOTTOM)
+        )
+    )  # fmt: skip
     return Cell(width=width, panel=panel.build())
 
 

@@ -26,6 +26,7 @@ def build(alerts: Path) -> Iterator[Dashboard]:
             title=f"Runbook: {alert}",
             description=f"What to do when {alert} fires.",
             tag=TAG,
+            incidents=False,
             lines=[
                 Line(
                     height=26,

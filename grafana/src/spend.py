@@ -5,8 +5,9 @@ from __future__ import annotations
 from grafana.src import spend_queries as queries
 from grafana.src import spend_tables as tables
 from grafana.src.layout import TAG, Dashboard, Line, dashboard, query_variable
-from grafana.src.panels import TIMESCALEDB, USD, promql, sql_series, timeseries
+from grafana.src.panels import USD, timeseries
 from grafana.src.spend_numbers import MONEY_NUMBERS, USAGE_NUMBERS
+from grafana.src.targets import TIMESCALEDB, promql, sql_series
 
 UID = "aiwf-spend"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from grafana.src import spend_queries as queries
 from grafana.src.colors import ANY_IS_ORANGE, DARK_COLORS, USAGE_AGE_COLORS
 from grafana.src.layout import Line
-from grafana.src.panels import RATIO, SECONDS, TOKENS, USD, sql_table, stat
+from grafana.src.panels import RATIO, SECONDS, TOKENS, USD, stat
+from grafana.src.targets import sql_table
 
 MONEY_NUMBERS = Line(
     height=4,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from grafana.src import spend_queries as queries
 from grafana.src.colors import ANY_IS_ORANGE, BALANCE_COLORS, DARK_COLORS, GAP_COLORS
 from grafana.src.layout import Cell, Line
-from grafana.src.panels import AGO, COUNT, RATIO, TEXT, TIME, TOKENS, USD, Column, sql_table, table
+from grafana.src.panels import AGO, COUNT, RATIO, TEXT, TIME, TOKENS, USD, Column, table
+from grafana.src.targets import sql_table
 
 _UNKNOWN = "–"
 _PROVIDER = Column(name="Provider", unit=TEXT, width_px=110, filter=True)

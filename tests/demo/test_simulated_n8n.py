@@ -293,7 +293,9 @@ def test_an_agent_calls_its_model_once_more_than_its_tools(
     agents = [
         row["result"]["runData"]
         for row in executions(plain_database_url)
-        if row["workflow"] == "Customer Onboarding Agent" and row["status"] == "success"
+        if row["workflow"] == "Customer Onboarding Agent"
+        and row["status"] == "success"
+        and row["mode"] != "retry"  # it keeps the calls of the run that failed, too
     ]
     calls = Counter(len(runs["Claude Sonnet"]) for runs in agents)
 

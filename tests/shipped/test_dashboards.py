@@ -36,10 +36,8 @@ NAMES_NOT_SHOWN = {
     "aiwf_execution_errors_total": "the failures on the page come from the database",
     "aiwf_items_total": "items on the page come from the database",
     "aiwf_llm_estimated_calls_total": "the table's column Estimated comes from the database",
-    "aiwf_llm_calls_total": "model calls on the page come from the database",
     "aiwf_llm_tokens_total": "tokens on the page come from the database",
     "aiwf_llm_cost_usd_total": "cost on the page comes from the database",
-    "aiwf_llm_call_duration_seconds": "for a page on models",
     "aiwf_llm_time_to_first_token_seconds": "for a page on models",
     "aiwf_config_last_reload_success_timestamp_seconds": "for people's own alerts",
     "aiwf_source_caught_up": "for people's own alerts",
@@ -48,6 +46,7 @@ NAMES_NOT_SHOWN = {
     "aiwf_usage_requests_observed_total": "for people's own alerts: days come from the database",
     "aiwf_usage_tokens_observed_total": "for people's own alerts: days come from the database",
     "aiwf_usage_revisions_negative_total": "for people's own alerts",
+    "aiwf_provider_incidents_open": "incidents on the page come from the database",
 }
 
 
@@ -82,8 +81,16 @@ def test_a_dashboard_is_named_like_its_file_and_not_saved_from_the_browser(board
 
 
 @pytest.mark.parametrize("board", NUMBERED)
-def test_the_built_in_annotations_are_there(board):
-    assert [entry["builtIn"] for entry in board["annotations"]["list"]] == [1]
+def test_providers_incidents_are_drawn_wherever_there_is_an_axis_of_time(board):
+    built_in, *others = board["annotations"]["list"]
+
+    assert built_in["builtIn"] == 1
+    if all(panel["type"] == "text" for panel in board["panels"]):
+        assert others == []
+    else:
+        assert [entry["name"] for entry in others] == ["Provider incidents"]
+        assert others[0]["enable"]
+        assert others[0]["target"]["datasource"]["uid"] == "timescaledb"
 
 
 @pytest.mark.parametrize("panel", PANELS)
@@ -173,6 +180,10 @@ def _queries() -> list[Any]:
     for name, board in DASHBOARDS.items():
         for variable in board["templating"]["list"]:
             found.append(pytest.param(variable["query"], "table", id=f"{name}:${variable['name']}"))
+        for entry in board["annotations"]["list"]:
+            if "target" in entry:
+                sql = entry["target"]["rawSql"]
+                found.append(pytest.param(sql, "annotation", id=f"{name}:{entry['name']}"))
         for panel in board["panels"]:
             for target in panel.get("targets", ()):
                 if "rawSql" in target:
@@ -185,7 +196,8 @@ def _ask(
     connection: psycopg.Connection[Any], sql: str, choice: str, days: float
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
     sql = insert_variables(sql, CHOICES[choice], dict.fromkeys(CHOICES[choice], "'__all__'"))
-    sql = expand_macros(sql, NOW - timedelta(days=days), NOW)
+    interval = f"{max(60, days * 86400 / 600):.0f}s"  # as many points as a panel is wide
+    sql = expand_macros(sql, NOW - timedelta(days=days), NOW, interval=interval)
     with (
         connection.transaction(force_rollback=True),
         connection.cursor(row_factory=tuple_row) as cursor,
@@ -209,6 +221,8 @@ def test_every_query_runs_on_a_filled_database(sql, form, dashboard_connection_f
     for choice, days in product(CHOICES, DAYS):
         names, rows = _ask(dashboard_connection_full, sql, choice, days)
 
+        if form == "annotation":
+            assert names == ["time", "timeend", "text"]
         if form == "time_series":
             assert names[0] == "time"
             assert [row[0] for row in rows] == sorted(row[0] for row in rows)
@@ -220,6 +234,53 @@ def test_every_query_finds_something_in_a_filled_database(sql, form, dashboard_c
     _, rows = _ask(dashboard_connection_full, sql, "all", 365)
 
     assert rows
+
+
+INCIDENTS = DASHBOARDS["aiwf-overview.json"]["annotations"]["list"][1]["target"]["rawSql"]
+
+
+def test_an_incident_is_drawn_as_long_as_it_lasts_also_into_the_range(dashboard_connection_full):
+    now = datetime.now(UTC)
+
+    def drawn(from_hours_ago: float, until_hours_ago: float) -> list[tuple[Any, ...]]:
+        start, end = (now - timedelta(hours=hours) for hours in (from_hours_ago, until_hours_ago))
+        answer = dashboard_connection_full.cursor(row_factory=tuple_row)
+        return answer.execute(expand_macros(INCIDENTS, start, end).encode()).fetchall()
+
+    ((began, ended, text),) = drawn(49, 48.5)
+    assert ended - began == timedelta(hours=2)
+    assert text == (
+        "OpenAI: Errors &lt;b>&amp;&lt;/b> timeouts · partial outage · Chat Completions"
+    )
+    assert drawn(47, 2) == []
+    ((_, until_now, text),) = drawn(1 / 6, -1)
+    assert abs(until_now - now) < timedelta(minutes=10)
+    assert "major outage" in text
+
+
+def test_a_level_that_is_not_known_is_neither_left_out_nor_well(dashboard_connection_full):
+    panel = next(panel for _, panel in panels() if panel["type"] == "state-timeline")
+
+    _, rows = _ask(dashboard_connection_full, panel["targets"][0]["rawSql"], "all", 1)
+
+    (states,) = (entry["options"] for entry in panel["fieldConfig"]["defaults"]["mappings"])
+    assert {str(level) for _, _, level in rows} <= set(states)
+    pages = {title: [level for _, page, level in rows if page == title] for _, title, _ in rows}
+    assert {title: levels[-1] for title, levels in pages.items()} == {"Claude": -1, "OpenAI": 4}
+    assert len({len(levels) for levels in pages.values()}) == 1
+    assert states["-1"]["color"] not in ("green", states["0"]["color"])
+
+
+def test_what_is_not_known_of_pages_is_no_zero(
+    dashboard_connection_empty, dashboard_connection_full
+):
+    numbers = {panel["title"]: panel["targets"][0] for _, panel in panels() if "targets" in panel}
+    told = {"Pages not well": 1, "Open incidents": 1, "Pages unknown": 1, "Provider pages": 1}
+    for title, expected in told.items():
+        sql = numbers[title]["rawSql"]
+
+        assert _ask(dashboard_connection_empty, sql, "all", 1)[1] == [(None,)]
+        assert _ask(dashboard_connection_full, sql, "all", 3)[1] == [(expected,)]
 
 
 def test_a_number_with_a_change_answers_the_range_before_and_then_this_one(
@@ -280,7 +341,8 @@ def test_rates_follow_the_scrape_interval():
 
 
 def _used() -> set[str]:
-    texts = [expr for _, expr in promql_of_dashboards()] + [rule["expr"] for rule in RULES]
+    # A rule names metrics in its texts too: the numbers that it tells besides its own.
+    texts = [expr for _, expr in promql_of_dashboards()] + [str(rule) for rule in RULES]
     return metric_names(" ".join(texts))
 
 

@@ -16,7 +16,7 @@ from grafana.src.provisioning_models import (
     DatasourcesFile,
     read_alerting,
 )
-from tests.shipped.shipped_files import DASHBOARDS, PROVISIONING, ROOT, RULES
+from tests.shipped.shipped_files import DASHBOARDS, PROVISIONING, ROOT, RULES, run, tool
 
 
 def _read(name):
@@ -47,6 +47,8 @@ def test_there_is_no_file_that_the_models_have_not_seen():
     }
 
 
+# Where any query of a rule answers nothing, Grafana does not ask the rule's condition.
+NEVER_EMPTY = '({}) or label_replace(vector(0), "no_alert", "has this", "", "")'
 LOOK_UP = re.compile(
     r"\{\{ range query `([^`]+)` \}\}\{\{ if [^}]+ \}\}(.*?)\{\{ end \}\}\{\{ end \}\}"
 )
@@ -56,7 +58,10 @@ def _with_refs(text, queries):
     """Return a text of Prometheus, its look-ups replaced by the queries that answer them."""
     refs = {query.model["expr"]: query.refId for query in queries if "expr" in query.model}
     return LOOK_UP.sub(
-        lambda found: f"{{{{ with $values.{refs[found[1]]} }}}}{found[2]}{{{{ end }}}}", text
+        lambda found: (
+            f"{{{{ with $values.{refs[NEVER_EMPTY.format(found[1])]} }}}}{found[2]}{{{{ end }}}}"
+        ),
+        text,
     )
 
 
@@ -85,6 +90,33 @@ def test_a_second_number_in_a_text_has_a_query_of_its_own_that_the_condition_doe
         assert set(queries) == {"A", "B", *named[title]}
         assert (rule.condition, queries["B"]["expression"]) == ("B", "A")
         assert all(model["instant"] for ref, model in queries.items() if ref != "B")
+        others = [model["expr"] for ref, model in queries.items() if ref not in "AB"]
+        assert all(expr.endswith(NEVER_EMPTY.removeprefix("({}")) for expr in others)
+        assert "no_alert" not in str(rule.labels) + queries["A"]["expr"]
+
+
+def test_the_queries_of_grafana_are_accepted_by_promtool(tmp_path):
+    exprs = [
+        query.model["expr"]
+        for rule in GRAFANA_RULES.values()
+        for query in rule.data
+        if "expr" in query.model
+    ]
+    records = [{"record": f"query:{i}", "expr": expr} for i, expr in enumerate(exprs)]
+    rules = tmp_path / "queries.yml"
+    rules.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": records}]}))
+
+    answer = run([*tool("PROMTOOL"), "check", "rules", str(rules)])
+
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+def test_a_look_up_that_may_stay_without_an_answer_is_left_out_then():
+    said = GRAFANA_RULES["WorkflowErrorRateHigh"].annotations["description"]
+
+    assert "in the last 2 hours.{{ with $values.C }} A model provider" in said
+    assert "status page.{{ end }}{{ with $values.D }} {{ .Value }} other workflow{{ if" in said
+    assert said.endswith(" with the same provider.{{ end }}")
 
 
 SAME = "{{ if eq .Labels.a $labels.a }}"

@@ -108,11 +108,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, answer: Answer, at_most: int | None = None) -> None:
         body = answer.encoded()
-        headers = {"Content-Type": "application/json", **answer.headers}
+        has_body = answer.status != 304
+        headers = {"Content-Type": "application/json"} if has_body else {}
+        headers.update(answer.headers)
+        if has_body:
+            headers["Content-Length"] = str(len(body))
         self.send_response(answer.status)
         for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body[:at_most])
         self.wfile.flush()

@@ -63,6 +63,17 @@ class Api(Protocol):
         """Return an error in the dialect's own words."""
 
 
+def tagged(request: Request, answer: Answer) -> Answer:
+    """Return an answer with the tag of its content; 304 to a reader who has that already."""
+    body = answer.encoded()
+    tag = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {**answer.headers, "ETag": tag}
+    known = request.headers.get("if-none-match", "").split(",")
+    if tag in (one.strip() for one in known):
+        return Answer(status=304, headers=headers)
+    return Answer(status=answer.status, body=body, headers=headers)
+
+
 def one(request: Request, name: str, default: str | None = None) -> str | None:
     """Return a parameter that may be given once."""
     values = request.query.get(name, ())

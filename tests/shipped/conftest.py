@@ -1,0 +1,16 @@
+"""What dashboards and alerts are tried on: the full database, and what status pages said."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.shipped.status_history import write_status_history
+
+
+@pytest.fixture(scope="session")
+def full_database_url(full_database_url: str) -> str:
+    """Our full database, in which two status pages were read too."""
+    write_status_history(full_database_url, datetime.now(UTC))
+    return full_database_url
