@@ -93,7 +93,9 @@ def _from_environment(kinds: Kinds, environ: Mapping[str, str]) -> dict[str, Any
     sources: list[dict[str, Any]] = [
         {"name": kind, "kind": kind}
         | {
-            field: {"env": name} if _is_secret(model, field) else environ.get(name, "")
+            field: {"env": name}
+            if _holds_secret(model.model_fields[field].annotation)
+            else environ.get(name, "")
             for field, name in model.from_environment.items()
         }
         for kind, model in kinds.items()
@@ -107,9 +109,8 @@ def _from_environment(kinds: Kinds, environ: Mapping[str, str]) -> dict[str, Any
     return {"database": {"url": {"env": "AIWF_DATABASE_URL"}}, "sources": sources}
 
 
-def _is_secret(model: type[BaseModel], field: str) -> bool:
-    annotation = model.model_fields[field].annotation
-    return SecretStr in (annotation, *get_args(annotation))
+def _holds_secret(annotation: object) -> bool:
+    return annotation is SecretStr or any(map(_holds_secret, get_args(annotation)))
 
 
 def parse(document: object, kinds: Kinds, environ: Mapping[str, str], *, place: str) -> Settings:
@@ -237,14 +238,15 @@ def _model_at(model: type[BaseModel], path: list[int | str]) -> type[BaseModel]:
     for part in path:
         if isinstance(part, int):
             continue
-        annotation = model.model_fields[part].annotation
-        candidates = [annotation, *getattr(annotation, "__args__", ())]
-        model = next(
-            found
-            for found in candidates
-            if isinstance(found, type) and issubclass(found, BaseModel)
-        )
+        model = next(_models_in(model.model_fields[part].annotation))
     return model
+
+
+def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)
 
 
 def json_schema(kinds: Kinds) -> dict[str, Any]:

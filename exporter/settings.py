@@ -197,6 +197,8 @@ class RetentionSettings(Strict):
     llm_content: Duration = timedelta(days=30)
     """Prompts and responses."""
     polls: Duration = timedelta(days=14)
+    status: Duration = timedelta(days=400)
+    """Levels and incidents of status pages."""
 
 
 class PriceOverride(Strict):

@@ -13,7 +13,17 @@ from exporter.sql_files import named_statements
 COMPRESS_AFTER = timedelta(days=35)
 """Later than any source revises its rows: writing to a compressed chunk is slow."""
 _STATEMENTS = named_statements("exporter.sinks.sql", "housekeeping.sql")
-_MAY_GO = {"executions": "t.status NOT IN ('queued', 'running', 'waiting')"}
+_MAY_GO = {
+    "executions": "t.status NOT IN ('queued', 'running', 'waiting')",
+    "incidents": "t.phase = 'resolved'",
+}
+# Nothing is summed of these: what is deleted needs no mark.
+_UNMARKED = (
+    ("polls", "started_at", "polls"),
+    ("status_samples", "observed_at", "status"),
+    ("incidents", "started_at", "status"),
+    ("incident_updates", "at", "status"),
+)
 _TABLES = (EXECUTIONS, STEPS, LLM_CALLS, LLM_CONTENT)
 Connection = psycopg.Connection[dict[str, Any]]
 
@@ -49,7 +59,8 @@ def retain(connection: Connection, settings: RetentionSettings, now: datetime) -
         if timescale_license(connection) and table in (STEPS, LLM_CONTENT):
             _run(connection, "drop_chunks", {"table": table.name, "before": before})
         deleted[table.name] = _delete_older(connection, table.name, table.mark_column, before)
-    deleted["polls"] = _delete_older(connection, "polls", "started_at", now - settings.polls)
+    for name, column, setting in _UNMARKED:
+        deleted[name] = _delete_older(connection, name, column, now - getattr(settings, setting))
     return deleted
 
 

@@ -7,7 +7,13 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from exporter.records import ComponentStatus, Incident, PageReading, UnknownCause
+from exporter.records import (
+    ComponentStatus,
+    Incident,
+    IncidentUpdate,
+    PageReading,
+    UnknownCause,
+)
 from exporter.sinks.staging import fitted, storable
 from exporter.sql_files import named_statements
 
@@ -32,22 +38,27 @@ class _Merge:
 
     def apply(self) -> None:
         reading = self._reading
-        stored = {row["component"]: row for row in self._run("stored_statuses")}
-        if any(row["sampled_at"] > reading.observed_at for row in stored.values()):
+        page = self._run("stored_page").fetchone()
+        if page is not None and page["read_at"] > reading.observed_at:
             return
         self._run(
             "describe_page",
             title=storable(reading.title),
             url=storable(reading.url),
             kind=reading.kind,
-            providers=list(reading.providers),
+            providers=[fitted(provider) for provider in reading.providers],
             alert=reading.alert,
             is_selective=reading.is_selective,
-            moved_to=reading.moved_to,
+            moved_to=None if reading.moved_to is None else storable(reading.moved_to),
+            read_at=reading.observed_at,
             believed_until=reading.believed_until,
         )
-        stored = self._leave_dark(stored)
-        told = {fitted(status.component): status for status in reading.statuses}
+        stored = {row["component"]: row for row in self._run("stored_statuses")}
+        if page is not None and page["believed_until"] < reading.observed_at:
+            stored = self._leave_dark(stored, page["believed_until"])
+        told: dict[str, ComponentStatus] = {}
+        for status in reading.statuses:
+            told.setdefault(fitted(status.component), status)
         gone = [component for component in stored if component not in told]
         told |= {component: self._untold(component) for component in gone}
         moved = [
@@ -62,34 +73,20 @@ class _Merge:
             self._run("forget_components", components=gone)
         self._merge_incidents()
 
-    def _leave_dark(self, stored: Mapping[str, Row]) -> dict[str, Row]:
+    def _leave_dark(self, stored: Mapping[str, Row], dark_from: datetime) -> dict[str, Row]:
         """Say of a time in which nobody looked that nothing is known of it."""
-        dark_from = self._reading.unwatched_from
-        if dark_from is None:
-            return dict(stored)
-        unknown = [
-            {
-                "component": component,
-                "observed_at": max(dark_from, row["sampled_at"]).isoformat(),
-                "level": None,
-                "raw": "nobody looked",
-                "cause": UnknownCause.NOT_WATCHED,
-            }
-            for component, row in stored.items()
-        ]
-        if unknown:
-            self._run("add_samples", moved=Jsonb(unknown))
-        return {
-            component: {**row, "level": None, "cause": UnknownCause.NOT_WATCHED}
-            for component, row in stored.items()
-        }
+        unknown = {"level": None, "raw": "nobody looked", "cause": UnknownCause.NOT_WATCHED}
+        at = dark_from.isoformat()
+        moved = [{"component": component, "observed_at": at, **unknown} for component in stored]
+        self._run("add_samples", moved=Jsonb(moved))
+        return {component: {**row, **unknown} for component, row in stored.items()}
 
     def _untold(self, component: str) -> ComponentStatus:
         """Return what is true of a component that the reading says nothing of."""
-        whole = self._reading.statuses[0]
         if self._reading.is_complete:
             cause, raw = UnknownCause.MISSING, "no longer listed"
         else:
+            whole = next(one for one in self._reading.statuses if not one.component)
             cause, raw = whole.cause or UnknownCause.UNPARSABLE, whole.raw
         return ComponentStatus(component=component, level=None, raw=raw, cause=cause)
 
@@ -99,19 +96,14 @@ class _Merge:
         if incidents:
             rows = [_incident_row(key, one) for key, one in incidents.items()]
             self._run("merge_incidents", incidents=Jsonb(rows), observed_at=reading.observed_at)
-        updates = [
-            {
-                "incident_id": key,
-                "update_id": fitted(update.update_id),
-                "at": update.at.isoformat(),
-                "status": storable(update.status),
-                "body": storable(update.body),
-            }
+        updates = {
+            (key, fitted(update.update_id)): update
             for key, incident in incidents.items()
             for update in incident.updates
-        ]
+        }
         if updates:
-            self._run("merge_updates", updates=Jsonb(updates))
+            rows = [_update_row(*key, update) for key, update in updates.items()]
+            self._run("merge_updates", updates=Jsonb(rows))
         if reading.is_complete:
             listed = list(incidents)
             self._run("close_vanished", listed=listed, observed_at=reading.observed_at)
@@ -156,7 +148,17 @@ def _incident_row(incident_id: str, incident: Incident) -> dict[str, Any]:
         "impact": storable(incident.impact),
         "status": storable(incident.status),
         "is_maintenance": incident.is_maintenance,
-        "url": incident.url,
-        "components": sorted({storable(one) for one in incident.components}),
+        "url": None if incident.url is None else storable(incident.url),
+        "components": [fitted(one) for one in incident.components],
         **{name: at.isoformat() if at else None for name, at in told.items()},
+    }
+
+
+def _update_row(incident_id: str, update_id: str, update: IncidentUpdate) -> dict[str, Any]:
+    return {
+        "incident_id": incident_id,
+        "update_id": update_id,
+        "at": update.at.isoformat(),
+        "status": storable(update.status),
+        "body": storable(update.body),
     }

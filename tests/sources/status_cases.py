@@ -11,7 +11,8 @@ A case holds what a page's server answers, by path, and what is to be made of it
       incidents: [{incident_id: a1, phase: open, level: degraded, title: …}]
 
 Of incidents only what is written is compared, and that there are no others. A path that is not
-written answers 404.
+written answers 404. A redirect has `status: 301, headers: {Location: …}`; what another host answers
+is written under its whole address.
 """
 
 import json
@@ -24,8 +25,7 @@ from typing import Any
 
 import yaml
 
-from exporter.errors import RefusedRequestError
-from exporter.http_answer import Place
+from exporter.http_answer import Place, refusal
 from exporter.http_client import HttpClient, Reply
 from exporter.records import ComponentStatus, Incident
 from exporter.sources.status.conclusion import WHOLE_PAGE, Conclusion, concluded
@@ -98,27 +98,29 @@ def cases(kind: str = "*", name: str = "*") -> list[Case]:
 class WrittenWeb(HttpClient):
     """Answers from a case; the rest of the way is the product's."""
 
-    def __init__(self, answers: Mapping[str, Any]) -> None:
+    def __init__(self, base: str, answers: Mapping[str, Any], asked: list[str]) -> None:
+        self.base = base
         self.answers = answers
-        self.asked: list[str] = []
+        self.asked = asked
 
     def ask(
         self, path: str, *, accept: str, headers: Mapping[str, str] = {}, redirects: bool = False
     ) -> Reply:
-        """Return what is written for the path."""
-        self.asked.append(path)
-        place = Place(f"GET status.example.com/{path}")
-        told = self.answers.get(path, {"status": 404})
+        """Return what is written for the path, or for the address of another host."""
+        address = f"{self.base}/{path}" if path else self.base
+        key = address.removeprefix(URL).removeprefix("/")
+        self.asked.append(key)
+        place = Place(f"GET {address}")
+        told = self.answers.get(key, {"status": 404})
         status = told.get("status", 200)
-        if status >= 400:
-            raise RefusedRequestError(
-                f"{place} answered with {status}", reason="request_refused", status=status
-            )
         sent = Message()
         sent["Content-Type"] = told.get("type", "application/json")
         for header, value in told.get("headers", {}).items():
             sent[header] = value
-        return Reply(status, sent, body_of(told), place)  # type: ignore[arg-type]
+        body = body_of(told)
+        if status >= 400:
+            raise refusal(status, sent, body, place)  # type: ignore[arg-type]
+        return Reply(status, sent, body, place)  # type: ignore[arg-type]
 
     def close(self) -> None:
         """There is nothing to close."""
@@ -136,11 +138,12 @@ class WrittenDoor(Door):
     """The product's door before a written web."""
 
     def __init__(self, answers: Mapping[str, Any], **options: Any) -> None:
-        self.web = WrittenWeb(answers)
+        self.answers = answers
+        self.asked: list[str] = []
         super().__init__(URL, allow_private=False, **options)
 
     def _opened(self, url: str) -> HttpClient:
-        return self.web
+        return WrittenWeb(url, self.answers, self.asked)
 
 
 def read(told: Case, answers: Mapping[str, Any] | None = None) -> Conclusion:

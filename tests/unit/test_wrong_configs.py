@@ -7,6 +7,8 @@ import pytest
 from exporter import configuration
 from exporter.app import KIND_SETTINGS
 from exporter.errors import ConfigurationError
+from exporter.sources.status.formats import FORMATS
+from exporter.sources.status.settings import catalogue
 
 FILES = sorted((Path(__file__).parents[1] / "wrong_configs").glob("*.yml"))
 MARK = "# expect: "
@@ -19,7 +21,14 @@ ENVIRON = {
 def expected(file: Path) -> list[str]:
     lines = file.read_text(encoding="utf-8").splitlines()
     marked = [line.removeprefix(MARK) for line in lines if line.startswith(MARK)]
-    return [line.replace("{kinds}", ", ".join(sorted(KIND_SETTINGS))) for line in marked]
+    lists = {
+        "{kinds}": sorted(KIND_SETTINGS),
+        "{pages}": sorted(catalogue()),
+        "{page_kinds}": ["auto", *FORMATS],
+    }
+    for place, known in lists.items():
+        marked = [line.replace(place, ", ".join(known)) for line in marked]
+    return marked
 
 
 def refusal(file: Path) -> str:

@@ -10,6 +10,7 @@ CREATE TABLE status_pages (
     alert text NOT NULL,               -- always | used | never
     is_selective boolean NOT NULL,     -- its components were chosen: each of them is watched
     moved_to text,                     -- another host that answers in its place
+    read_at timestamptz NOT NULL,
     believed_until timestamptz NOT NULL, -- what was read last is too old to be the present from then on
     PRIMARY KEY (source, page)
 );
@@ -39,7 +40,6 @@ CREATE TABLE status_samples (
     PRIMARY KEY (source, page, component, observed_at)
 );
 CREATE INDEX status_samples_observed_at ON status_samples (observed_at);
-CREATE INDEX status_samples_pages ON status_samples (observed_at, page) WHERE component = '';
 
 CREATE TABLE incidents (
     source text NOT NULL,

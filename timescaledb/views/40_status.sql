@@ -12,10 +12,12 @@ SELECT p.source, p.page, p.title, p.url, p.kind, p.providers, p.alert, p.moved_t
     CASE WHEN b.is_believed THEN s.level END AS level,
     status_word(CASE WHEN b.is_believed THEN s.level END) AS status,
     CASE WHEN b.is_believed THEN s.cause ELSE 'not_watched' END AS cause,
-    s.raw, CASE WHEN b.is_believed THEN s.since ELSE p.believed_until END AS since,
-    (SELECT count(*) FROM incidents i
-        WHERE i.source = p.source AND i.page = p.page AND i.phase = 'open' AND NOT i.is_maintenance)
-        AS open_incidents
+    CASE WHEN b.is_believed THEN s.raw ELSE 'nobody looked' END AS raw,
+    CASE WHEN b.is_believed THEN s.since ELSE p.believed_until END AS since,
+    CASE WHEN b.is_believed THEN (
+        SELECT count(*) FROM incidents i
+        WHERE i.source = p.source AND i.page = p.page AND i.phase = 'open' AND NOT i.is_maintenance
+    ) END AS open_incidents
 FROM status_pages p
 JOIN component_statuses s ON s.source = p.source AND s.page = p.page AND s.component = ''
 CROSS JOIN LATERAL (SELECT p.believed_until > now() AS is_believed) b;
@@ -29,7 +31,6 @@ JOIN component_statuses s ON s.source = p.source AND s.page = p.page AND s.compo
 WHERE p.believed_until > now();
 
 -- From when to when was each page at which level? What nobody looked at has no level, or no row.
--- Each page has a row a day at least, so that the state a range begins in is one of a day before.
 CREATE FUNCTION v_status_spans(range_start timestamptz, range_end timestamptz)
 RETURNS TABLE (
     source text, page text, title text, from_at timestamptz, until_at timestamptz,
@@ -38,17 +39,21 @@ RETURNS TABLE (
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH samples AS (
-        SELECT s.source, s.page, s.observed_at, s.level, s.cause,
+        SELECT s.source, s.page, p.title, p.believed_until, s.observed_at, s.level, s.cause,
             lead(s.observed_at) OVER (PARTITION BY s.source, s.page ORDER BY s.observed_at) AS next_at
-        FROM status_samples s
-        WHERE s.component = '' AND s.observed_at >= range_start - interval '25 hours'
-            AND s.observed_at < range_end
+        FROM status_pages p
+        CROSS JOIN LATERAL ( -- what the range begins in was said before it
+            SELECT max(b.observed_at) AS at FROM status_samples b
+            WHERE b.source = p.source AND b.page = p.page AND b.component = ''
+                AND b.observed_at <= range_start
+        ) begun
+        JOIN status_samples s ON s.source = p.source AND s.page = p.page AND s.component = ''
+            AND s.observed_at >= coalesce(begun.at, range_start) AND s.observed_at < range_end
     )
-    SELECT s.source, s.page, p.title, greatest(s.observed_at, range_start), t.until_at, s.level, s.cause
+    SELECT s.source, s.page, s.title, greatest(s.observed_at, range_start), t.until_at, s.level, s.cause
     FROM samples s
-    JOIN status_pages p ON p.source = s.source AND p.page = s.page
     CROSS JOIN LATERAL (
-        SELECT least(coalesce(s.next_at, p.believed_until), range_end, now()) AS until_at
+        SELECT least(coalesce(s.next_at, s.believed_until), range_end, now()) AS until_at
     ) t
     WHERE t.until_at > greatest(s.observed_at, range_start);
 END;
@@ -95,24 +100,28 @@ BEGIN ATOMIC
     GROUP BY 1, 2, 3;
 END;
 
--- Which incidents and maintenances did the pages tell of?
+-- Which incidents and maintenances did the pages tell of? What is open lasts for as long as its page
+-- is believed.
 CREATE VIEW v_incidents AS
 SELECT i.source, i.page, p.title AS page_title, i.incident_id, i.title, i.phase, i.level,
     status_word(i.level) AS severity, i.impact, i.status, i.is_maintenance,
     i.started_at, coalesce(i.published_at, i.first_seen_at) AS told_at, i.updated_at, i.resolved_at,
-    CASE WHEN i.phase <> 'scheduled' AND coalesce(i.resolved_at, now()) > i.started_at
-        THEN extract(epoch FROM coalesce(i.resolved_at, now()) - i.started_at)::double precision
+    CASE WHEN i.phase <> 'scheduled' AND t.until_at > i.started_at
+        THEN extract(epoch FROM t.until_at - i.started_at)::double precision
     END AS duration_seconds,
     i.url, array_to_string(i.components, ', ') AS components, p.providers,
     (SELECT u.body FROM incident_updates u
         WHERE u.source = i.source AND u.page = i.page AND u.incident_id = i.incident_id
-        ORDER BY u.at DESC, u.update_id DESC LIMIT 1) AS newest_update
+        ORDER BY u.at DESC, u.update_id DESC LIMIT 1) AS newest_update,
+    t.until_at
 FROM incidents i
-JOIN status_pages p ON p.source = i.source AND p.page = i.page;
+JOIN status_pages p ON p.source = i.source AND p.page = i.page
+CROSS JOIN LATERAL (SELECT coalesce(i.resolved_at, least(p.believed_until, now())) AS until_at) t;
 
 -- Is it us or them? Each failed model call, what its provider's page said of that moment, and how many
 -- other workflows failed with the same provider within ten minutes. Blame: `provider` if the page says
--- so, `shared` if others failed too, `ours` if the page was known to be well, else `unknown`.
+-- so, `shared` if others failed too, `ours` if the page was known to be well, else `unknown`. What a
+-- gateway tells may be calls that workflows tell too: it is compared with itself only.
 CREATE FUNCTION v_call_blame(range_start timestamptz, range_end timestamptz)
 RETURNS TABLE (
     source text, execution_id text, created_at timestamptz, call_id text, workflow_id text,
@@ -121,56 +130,68 @@ RETURNS TABLE (
 )
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    WITH around AS (
+    WITH failed AS (
         SELECT c.source, c.execution_id, c.created_at, c.call_id, c.workflow_id, c.provider, c.started_at,
-            date_bin('5 minutes', c.started_at, timestamptz '2000-01-01 00:00:00+00') AS bin
+            coalesce(g.source, '') AS gateway
         FROM llm_calls c
+        LEFT JOIN sources g ON g.source = c.source AND g.role = 'gateway'
         WHERE c.status IN ('error', 'timeout', 'crashed')
-            AND c.started_at >= range_start - interval '15 minutes'
-            AND c.started_at < range_end + interval '15 minutes'
-    ), failing AS (
-        SELECT DISTINCT a.provider, a.bin, a.source, a.workflow_id FROM around a
+            AND c.started_at >= range_start - interval '10 minutes'
+            AND c.started_at < range_end + interval '10 minutes'
+    ), series AS (
+        -- A workflow's failures, each at most twenty minutes after the one before, are a series: it is
+        -- near from ten minutes before its first until ten minutes after its last.
+        SELECT f.*,
+            coalesce(lag(f.started_at) OVER own < f.started_at - interval '20 minutes', true) AS begins,
+            coalesce(lead(f.started_at) OVER own > f.started_at + interval '20 minutes', true) AS ends
+        FROM failed f
+        WINDOW own AS (
+            PARTITION BY f.provider, f.gateway, f.source, f.workflow_id ORDER BY f.started_at, f.call_id,
+                f.execution_id
+        )
     ), near AS (
-        SELECT f.provider, f.bin, f.source, f.workflow_id,
-            count(DISTINCT (o.source, o.workflow_id)) AS others
-        FROM failing f
-        JOIN failing o ON o.provider = f.provider
-            AND o.bin BETWEEN f.bin - interval '10 minutes' AND f.bin + interval '10 minutes'
-            AND (o.source, o.workflow_id) <> (f.source, f.workflow_id)
-        GROUP BY 1, 2, 3, 4
-    ), spans AS (
-        SELECT unnest(p.providers) AS provider, s.from_at, s.until_at, s.level
-        FROM v_status_spans(range_start, range_end) s
-        JOIN status_pages p ON p.source = s.source AND p.page = s.page
-    ), troubles AS (
-        SELECT unnest(p.providers) AS provider, i.title, i.url, i.level, i.started_at,
-            coalesce(i.resolved_at, now()) AS until_at
-        FROM incidents i
-        JOIN status_pages p ON p.source = i.source AND p.page = i.page
+        -- Those that have begun, less those that have ended, less the call's own.
+        SELECT s.*,
+            count(*) FILTER (WHERE s.begins) OVER (
+                PARTITION BY s.provider, s.gateway ORDER BY s.started_at
+                RANGE BETWEEN UNBOUNDED PRECEDING AND interval '10 minutes' FOLLOWING
+            ) - count(*) FILTER (WHERE s.ends) OVER (
+                PARTITION BY s.provider, s.gateway ORDER BY s.started_at
+                RANGE BETWEEN UNBOUNDED PRECEDING AND interval '10 minutes 1 microsecond' PRECEDING
+            ) - 1 AS others
+        FROM series s
+    ), troubles AS MATERIALIZED (
+        SELECT unnest(i.providers) AS provider, i.title, i.url, i.level, i.started_at, i.until_at
+        FROM v_incidents i
         WHERE NOT i.is_maintenance AND i.level >= 2 AND i.phase <> 'scheduled'
-            AND i.started_at < range_end AND coalesce(i.resolved_at, now()) >= range_start
+            AND i.started_at < range_end AND i.until_at > range_start
     )
-    SELECT a.source, a.execution_id, a.created_at, a.call_id, a.workflow_id, a.provider, a.started_at,
-        greatest(said.level, trouble.level), trouble.title, trouble.url, coalesce(n.others, 0),
+    SELECT n.source, n.execution_id, n.created_at, n.call_id, n.workflow_id, n.provider, n.started_at,
+        greatest(said.level, trouble.level), trouble.title, trouble.url, n.others,
         CASE
             WHEN greatest(said.level, trouble.level) >= 2 THEN 'provider'
             WHEN n.others > 0 THEN 'shared'
             WHEN said.level IS NOT NULL THEN 'ours'
             ELSE 'unknown'
         END
-    FROM around a
-    LEFT JOIN near n ON n.provider = a.provider AND n.bin = a.bin AND n.source = a.source
-        AND n.workflow_id = a.workflow_id
+    FROM near n
     LEFT JOIN LATERAL (
-        SELECT max(s.level) AS level FROM spans s
-        WHERE s.provider = a.provider AND s.from_at <= a.started_at AND s.until_at > a.started_at
+        SELECT max(s.level) AS level
+        FROM status_pages p
+        CROSS JOIN LATERAL (
+            SELECT s.level FROM status_samples s
+            WHERE s.source = p.source AND s.page = p.page AND s.component = ''
+                AND s.observed_at <= n.started_at
+            ORDER BY s.observed_at DESC LIMIT 1
+        ) s
+        WHERE n.provider = ANY (p.providers) AND p.believed_until > n.started_at
     ) said ON true
     LEFT JOIN LATERAL (
         SELECT t.level, t.title, t.url FROM troubles t
-        WHERE t.provider = a.provider AND t.started_at <= a.started_at AND t.until_at >= a.started_at
+        WHERE t.provider = n.provider AND t.started_at <= n.started_at AND t.until_at > n.started_at
         ORDER BY t.level DESC, t.started_at DESC LIMIT 1
     ) trouble ON true
-    WHERE a.started_at >= range_start AND a.started_at < range_end;
+    WHERE n.started_at >= range_start AND n.started_at < range_end;
 END;
 
 -- And each failed execution: by the failed call that says most against its provider. One without a
@@ -200,9 +221,10 @@ BEGIN ATOMIC
         AND e.created_at >= range_start AND e.created_at < range_end;
 END;
 
--- Who noticed first? Of each incident of a provider that we call: when the page told it, the first
--- five minutes in which three calls and a fifth of all failed (looked for from an hour before), and by
--- how many minutes these came before the page; negative: the page was first.
+-- Who noticed first? Of each incident of a provider that we call: when the page told it, when three
+-- calls and a fifth of all had failed within five minutes, and by how many minutes that came before the
+-- page; negative: the page was first. Looked for from an hour before the incident, or a day before the
+-- page told it, until six hours after. A gateway's calls are looked at apart, they may be the same.
 CREATE FUNCTION v_incident_lead(range_start timestamptz, range_end timestamptz)
 RETURNS TABLE (
     source text, page text, page_title text, incident_id text, title text, url text, level smallint,
@@ -216,24 +238,37 @@ BEGIN ATOMIC
         (extract(epoch FROM i.told_at - n.noticed_at) / 60)::double precision
     FROM v_incidents i
     CROSS JOIN LATERAL (
-        SELECT min(b.bin) FILTER (WHERE b.failed >= 3 AND b.failed >= 0.2 * b.calls) AS noticed_at,
-            sum(b.failed)::bigint AS failed_calls
+        SELECT greatest(least(i.started_at, i.told_at), i.told_at - interval '1 day') AS begun_at
+    ) b
+    CROSS JOIN LATERAL (
+        SELECT min(f.third_at) FILTER (WHERE f.failed >= 3 AND f.failed >= 0.2 * (
+                SELECT count(*) FROM llm_calls c
+                WHERE c.started_at >= f.bin AND c.started_at < f.bin + interval '5 minutes'
+                    AND c.provider = ANY (i.providers) AND f.is_gateway = EXISTS (
+                        SELECT FROM sources g WHERE g.source = c.source AND g.role = 'gateway')
+            )) AS noticed_at,
+            greatest(
+                sum(f.failed) FILTER (WHERE f.is_gateway), sum(f.failed) FILTER (WHERE NOT f.is_gateway)
+            )::bigint AS failed_calls
         FROM (
             SELECT date_bin('5 minutes', c.started_at, timestamptz '2000-01-01 00:00:00+00') AS bin,
-                count(*) AS calls,
-                count(*) FILTER (WHERE c.status IN ('error', 'timeout', 'crashed')) AS failed
+                EXISTS (
+                    SELECT FROM sources g WHERE g.source = c.source AND g.role = 'gateway'
+                ) AS is_gateway,
+                count(*) AS failed, (array_agg(c.started_at ORDER BY c.started_at))[3] AS third_at
             FROM llm_calls c
-            WHERE c.provider = ANY (i.providers)
-                AND c.started_at >= i.told_at - interval '1 hour'
-                AND c.started_at < least(coalesce(i.resolved_at, now()), i.told_at + interval '6 hours')
-            GROUP BY 1
-        ) b
+            WHERE c.provider = ANY (i.providers) AND c.status IN ('error', 'timeout', 'crashed')
+                AND c.started_at >= b.begun_at - interval '1 hour'
+                AND c.started_at < least(i.until_at, i.told_at + interval '6 hours')
+            GROUP BY 1, 2
+        ) f
     ) n
     WHERE NOT i.is_maintenance AND i.level >= 2 AND i.phase <> 'scheduled'
         AND i.told_at >= range_start AND i.told_at < range_end AND cardinality(i.providers) > 0;
 END;
 
 -- How do providers serve us, beside what they say? A row a provider that was called or has a page.
+-- What gateways tell counts where nobody else tells anything: it may be the same calls.
 CREATE FUNCTION v_provider_health(range_start timestamptz, range_end timestamptz)
 RETURNS TABLE (
     provider text, page_title text, url text, level smallint, status text, cause text,
@@ -243,26 +278,31 @@ RETURNS TABLE (
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH called AS (
-        SELECT t.provider, sum(t.calls)::bigint AS calls,
+        SELECT DISTINCT ON (t.provider) t.provider, g.source IS NOT NULL AS is_gateway,
+            sum(t.calls)::bigint AS calls,
             coalesce(sum(t.calls) FILTER (WHERE t.status IN ('error', 'timeout', 'crashed')), 0)::bigint
                 AS failed_calls
         FROM v_llm_totals(range_start, range_end) t
-        GROUP BY 1
+        LEFT JOIN sources g ON g.source = t.source AND g.role = 'gateway'
+        GROUP BY 1, 2
+        ORDER BY 1, 2
     ), ranked AS (
-        SELECT l.provider, l.latency_bucket,
-            sum(sum(l.calls)) OVER (PARTITION BY l.provider ORDER BY l.latency_bucket) AS up_to,
-            sum(sum(l.calls)) OVER (PARTITION BY l.provider) AS all_calls
+        SELECT c.provider, l.latency_bucket,
+            sum(sum(l.calls)) OVER (PARTITION BY c.provider ORDER BY l.latency_bucket) AS up_to,
+            sum(sum(l.calls)) OVER (PARTITION BY c.provider) AS all_calls
         FROM v_llm_latencies(range_start, range_end) l
+        LEFT JOIN sources g ON g.source = l.source AND g.role = 'gateway'
+        JOIN called c ON c.provider = l.provider AND c.is_gateway = (g.source IS NOT NULL)
         GROUP BY 1, 2
     ), p95 AS (
         SELECT r.provider, duration_bucket_seconds(min(r.latency_bucket)) AS seconds
         FROM ranked r WHERE r.up_to >= ceil(0.95 * r.all_calls)
         GROUP BY 1
     ), pages AS (
-        -- Two pages of one provider: the worse of them.
+        -- Two pages of one provider: the worse of them; one that is no longer watched comes last.
         SELECT DISTINCT ON (n.provider) n.*
         FROM (SELECT unnest(s.providers) AS provider, s.* FROM v_status_now s) n
-        ORDER BY n.provider, n.level DESC NULLS LAST, n.page
+        ORDER BY n.provider, n.level DESC NULLS LAST, n.cause = 'not_watched', n.page
     )
     SELECT coalesce(c.provider, n.provider), n.title, n.url, n.level, coalesce(n.status, 'no page'),
         n.cause, n.since, coalesce(c.calls, 0), coalesce(c.failed_calls, 0),

@@ -49,9 +49,10 @@ def concluded(
     statuses = _component_statuses(chosen)
     missing = _missing(content, watched)
     labels = {one.label for one in chosen}
-    mattering = _worst_first(
-        [_tidied(one, now) for one in content.incidents if _matters(one, content, watched, labels)]
-    )
+    mattering = [
+        _tidied(incident_id, one, now)
+        for incident_id, one in _worst_first(_mattering(content, watched, labels))
+    ]
     whole = _whole_page(content, watched, [*statuses, *missing], mattering)
     words = [one.level for one in content.components]
     return Conclusion(
@@ -61,34 +62,37 @@ def concluded(
     )
 
 
-def _worst_first(incidents: Sequence[Incident]) -> list[Incident]:
+def _worst_first(incidents: Sequence[Incident]) -> list[tuple[str, Incident]]:
     """Put those that are open first, the worst before others; of two with one id, keep that."""
     by_id: dict[str, Incident] = {}
     for one in sorted(incidents, key=_urgency):
-        by_id.setdefault(one.incident_id, one)
-    return list(by_id.values())[:_MOST_INCIDENTS]
+        by_id.setdefault(stated.title(one.incident_id), one)
+    return list(by_id.items())[:_MOST_INCIDENTS]
 
 
 def _urgency(incident: Incident) -> int:
     return -incident.level if incident.phase is IncidentPhase.OPEN else 1
 
 
-def _tidied(incident: Incident, now: datetime) -> Incident:
+def _tidied(incident_id: str, incident: Incident, now: datetime) -> Incident:
     """Bound what is kept of an incident; one that is open has begun, whatever its page says."""
     phase = incident.phase
     started_at = incident.started_at
     if phase is not IncidentPhase.SCHEDULED:
         started_at = min(started_at, now)
-    updates = {one.update_id: one for one in incident.updates}  # of two with one id, the later
-    kept = sorted(updates.values(), key=lambda one: one.at, reverse=True)[:_MOST_UPDATES]
+    newest = sorted(incident.updates, key=lambda one: one.at)[-_MOST_UPDATES:]
+    updates = {stated.title(one.update_id): one for one in newest}  # of two with one id, the later
     return replace(
         incident,
-        incident_id=stated.title(incident.incident_id),
+        incident_id=incident_id,
         impact=stated.title(incident.impact),
         status=stated.title(incident.status),
         started_at=started_at,
         components=incident.components[:_MOST_COMPONENTS],
-        updates=tuple(replace(one, status=stated.title(one.status)) for one in kept),
+        updates=tuple(
+            replace(one, update_id=update_id, status=stated.title(one.status))
+            for update_id, one in reversed(updates.items())
+        ),
     )
 
 
@@ -141,24 +145,31 @@ def _missing(content: PageContent, watched: Sequence[str]) -> list[ComponentStat
     ]
 
 
-def _matters(
-    incident: Incident, content: PageContent, watched: Sequence[str], labels: Container[str]
-) -> bool:
-    """Whether an incident concerns what is watched, or may; `labels` are of what is."""
+def _mattering(
+    content: PageContent, watched: Sequence[str], labels: Container[str]
+) -> list[Incident]:
+    """Return the incidents that concern what is watched, or may; `labels` are of what is."""
     if not watched:
-        return True
-    if incident.components:
-        return any(
-            label in labels or any(_fits(pattern, label) for pattern in watched)
-            for label in incident.components
-        )
-    if content.links_incidents:
-        return True  # it names none: it may concern all
-    if _mentions(incident, watched):
-        return True
+        return list(content.incidents)
     # Without links the components must tell. If one of them is not well, it explains the incident.
     worst = stated.worst(one.level for one in content.components)
-    return content.lists_components and worst < StatusLevel.DEGRADED
+    is_unexplained = content.lists_components and worst < StatusLevel.DEGRADED
+    return [
+        one
+        for one in content.incidents
+        if (
+            _is_linked(one, watched, labels)
+            if one.components
+            else content.links_incidents or is_unexplained or _mentions(one, watched)
+        )
+    ]
+
+
+def _is_linked(incident: Incident, watched: Sequence[str], labels: Container[str]) -> bool:
+    return any(
+        label in labels or any(_fits(pattern, label) for pattern in watched)
+        for label in incident.components
+    )
 
 
 def _mentions(incident: Incident, watched: Sequence[str]) -> bool:
@@ -175,9 +186,10 @@ def _whole_page(
     """Return the level of what is watched: the worst that is said, if that is known."""
     open_now = [one for one in incidents if one.phase is IncidentPhase.OPEN]
     headline = content.level if not watched or not content.lists_components else None
-    worst = stated.worst(
-        [headline, *(one.level for one in statuses), *(one.level for one in open_now)]
-    )
+    parts = [one.level for one in statuses]
+    if content.is_sum_of_parts and 2 * parts.count(StatusLevel.MAJOR_OUTAGE) <= len(parts):
+        parts = [one and min(one, StatusLevel.PARTIAL_OUTAGE) for one in parts]
+    worst = stated.worst([headline, *parts, *(one.level for one in open_now)])
     unknown = [one for one in statuses if one.level is None]
     is_headline_unknown = content.level is None and not (watched and content.lists_components)
     # Bad news holds, whatever else is unknown; good news needs all to be known.

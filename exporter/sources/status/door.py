@@ -202,11 +202,12 @@ def _cause(error: TransientError | SourceError) -> UnknownCause:
 
 def _next(here: str, reply: Reply) -> str:
     """Return where a redirect leads: https, or as open as we came."""
-    location = urljoin(here, reply.headers.get("Location", "").strip()).partition("#")[0]
+    said = reply.headers.get("Location", "").strip()
     try:
+        location = urljoin(here, said).partition("#")[0]
         target = parse_url(location)
-    except LocationParseError:
-        target = parse_url("")
+    except (LocationParseError, ValueError):
+        location, target = said, parse_url("")
     came_open = here.startswith("http:") and target.scheme == "http"
     if not target.host or not (target.scheme == "https" or came_open):
         raise UnknownStatusError(

@@ -109,7 +109,7 @@ class StatusPage:
         wants_history = self._history_at is None or now - self._history_at >= _HISTORY_EVERY
         self._door.begin(now, wants_history=wants_history)
         if self._kind == AUTO:
-            return self._detected(now)
+            return self._detected()
         try:
             content = FORMATS[self._kind].read(self._door)
             self._expect_name(content)
@@ -126,7 +126,7 @@ class StatusPage:
         for door in self._doors(now):
             before, self._door = self._door, door
             try:
-                return self._detected(now)
+                return self._detected(last_resort=False)
             except UnknownStatusError:
                 self._door = before
         raise error
@@ -139,10 +139,10 @@ class StatusPage:
             elsewhere.begin(now, wants_history=True)
             yield elsewhere
 
-    def _detected(self, now: datetime) -> PageContent:
+    def _detected(self, *, last_resort: bool = True) -> PageContent:
         """Return what the first kind makes of the page that understands it, and stay with that."""
         for kind, how in FORMATS.items():
-            if not how.is_detectable:
+            if not how.is_detectable or (how.is_last_resort and not last_resort):
                 continue
             try:
                 content = how.read(self._door)

@@ -1,11 +1,8 @@
-"""The answers of /api/v2, which Statuspage invented and others imitate."""
+"""A page that answers /api/v2 → what it says."""
 
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
-
-import msgspec
 
 from exporter.records import (
     Incident,
@@ -15,23 +12,18 @@ from exporter.records import (
     UnknownCause,
 )
 from exporter.sources.status import stated
+from exporter.sources.status.answers_v2 import (
+    COMPONENT_LEVELS,
+    IMPACT_LEVELS,
+    Components,
+    ComponentV2,
+    Incidents,
+    IncidentV2,
+    Summary,
+    UpdateV2,
+)
 from exporter.sources.status.reading import Component, Page, PageContent, UnknownStatusError
 
-COMPONENT_LEVELS = {
-    "operational": StatusLevel.OPERATIONAL,
-    "under_maintenance": StatusLevel.MAINTENANCE,
-    "degraded_performance": StatusLevel.DEGRADED,
-    "partial_outage": StatusLevel.PARTIAL_OUTAGE,
-    "major_outage": StatusLevel.MAJOR_OUTAGE,
-    "full_outage": StatusLevel.MAJOR_OUTAGE,
-}
-IMPACT_LEVELS = {
-    "none": StatusLevel.OPERATIONAL,
-    "maintenance": StatusLevel.MAINTENANCE,
-    "minor": StatusLevel.DEGRADED,
-    "major": StatusLevel.PARTIAL_OUTAGE,
-    "critical": StatusLevel.MAJOR_OUTAGE,
-}
 _INCIDENT_PHASES = {
     "resolved": IncidentPhase.RESOLVED,
     "postmortem": IncidentPhase.RESOLVED,
@@ -41,95 +33,6 @@ _MAINTENANCE_PHASES = {
     "completed": IncidentPhase.RESOLVED,
 }
 _ULID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
-
-
-class Head(msgspec.Struct):
-    """`page`."""
-
-    id: str
-    name: str = ""
-    updated_at: str | None = None
-
-
-class Headline(msgspec.Struct):
-    """`status`."""
-
-    indicator: str
-
-
-class ComponentV2(msgspec.Struct):
-    """A component, or a group of them."""
-
-    id: str
-    name: str
-    status: str
-    group: bool | None = None
-    group_id: str | None = None
-    updated_at: str | None = None
-
-
-class Affected(msgspec.Struct):
-    """A component as an update names it."""
-
-    name: str | None = None
-    code: str | None = None
-
-
-class UpdateV2(msgspec.Struct):
-    """An update of an incident."""
-
-    id: str
-    status: str | None = None
-    body: str | None = None
-    created_at: str | None = None
-    display_at: str | None = None
-    affected_components: list[Affected] | None = None
-
-
-class Linked(msgspec.Struct):
-    """A component as an incident names it."""
-
-    id: str
-    name: str = ""
-
-
-class IncidentV2(msgspec.Struct):
-    """An incident or a scheduled maintenance."""
-
-    id: str
-    status: str
-    name: str | None = None
-    impact: str | None = None
-    created_at: str | None = None
-    started_at: str | None = None
-    updated_at: str | None = None
-    resolved_at: str | None = None
-    scheduled_for: str | None = None
-    shortlink: str | None = None
-    components: list[Linked] | None = None
-    incident_updates: list[UpdateV2] | None = None
-
-
-class Components(msgspec.Struct):
-    """components.json."""
-
-    components: list[ComponentV2] | None
-
-
-class Incidents(msgspec.Struct):
-    """incidents.json: the newest fifty."""
-
-    incidents: list[IncidentV2] | None
-
-
-class Summary(msgspec.Struct):
-    """summary.json."""
-
-    page: Head
-    status: Headline
-    components: list[ComponentV2] | None
-    incidents: list[IncidentV2] | None
-    scheduled_maintenances: list[IncidentV2] | None = None
 
 
 def read_v2(page: Page, *, by_incidentio: bool) -> PageContent:
@@ -143,7 +46,8 @@ def read_v2(page: Page, *, by_incidentio: bool) -> PageContent:
     """
     summary = page.json("api/v2/summary.json", Summary)
     listed = summary.components or []
-    if by_incidentio != any(_ULID.fullmatch(one.id) for one in (summary.page, *listed)):
+    ids = [summary.page.id, *(one.id for one in listed)]
+    if by_incidentio != any(map(_ULID.fullmatch, ids)):
         raise UnknownStatusError(
             UnknownCause.UNPARSABLE, "ids of Statuspage and of incident.io look otherwise"
         )
@@ -151,7 +55,9 @@ def read_v2(page: Page, *, by_incidentio: bool) -> PageContent:
         apart = page.json("api/v2/components.json", Components).components or []
         listed = [*apart, *listed]
     components = _components(listed)
-    told = [(one, False) for one in [*(summary.incidents or []), *_past(page)]]
+    present = {one.id for one in summary.incidents or []}
+    told = [(one, False) for one in summary.incidents or []]
+    told += [(one, False) for one in _past(page) if one.id not in present]
     told += [(one, True) for one in summary.scheduled_maintenances or []]
     labels = {one.component_id: one.label for one in components}
     indicator = summary.status.indicator
@@ -217,6 +123,7 @@ def incident_v2(
     phase = phases.get(told.status.strip().lower(), IncidentPhase.OPEN)
     published_at = stated.time(told.created_at)
     begins = told.scheduled_for if is_maintenance else told.started_at
+    started_at = stated.time(begins) or published_at or page.now
     changed_at = stated.time(told.updated_at)
     return Incident(
         incident_id=told.id,
@@ -226,10 +133,10 @@ def incident_v2(
         impact=impact,
         status=told.status,
         is_maintenance=is_maintenance,
-        started_at=stated.time(begins) or published_at or page.now,
+        started_at=started_at,
         published_at=published_at,
         updated_at=changed_at,
-        resolved_at=(stated.time(told.resolved_at) or changed_at or page.now)
+        resolved_at=(stated.time(told.resolved_at) or changed_at or started_at)
         if phase is IncidentPhase.RESOLVED
         else None,
         url=stated.link(told.shortlink) or stated.link(page.url),
@@ -237,7 +144,7 @@ def incident_v2(
         updates=tuple(
             IncidentUpdate(
                 update_id=update.id,
-                at=stated.time(update.display_at) or stated.time(update.created_at) or page.now,
+                at=stated.time(update.display_at) or stated.time(update.created_at) or started_at,
                 status=update.status or "",
                 body=stated.body(update.body),
             )

@@ -76,6 +76,7 @@ class PageContent:
     incidents: tuple[Incident, ...] = ()  # `components` are labels of those above
     newest_at: datetime | None = None  # the newest time that it states of anything
     lists_components: bool = True  # False: a component that is well is not on the page
+    is_sum_of_parts: bool = False  # True: one of many that is down is no major outage of the whole
     links_incidents: bool = True  # False: its incidents never say which components they concern
 
 
@@ -86,3 +87,5 @@ class Format:
     read: Callable[[Page], PageContent]
     is_detectable: bool = True
     """Whether an unknown page is tried with it: it must refuse what it does not know."""
+    is_last_resort: bool = False
+    """Whether it tells less than the other kinds: no page is moved to it on a bad day."""

@@ -117,6 +117,12 @@ def _listed(value: object) -> object:
     )
 
 
+def _some(pages: tuple[PageSettings, ...]) -> tuple[PageSettings, ...]:
+    if not pages:
+        raise ValueError("list at least one page")
+    return pages
+
+
 Page = Annotated[
     PageSettings,
     BeforeValidator(_entry),
@@ -138,7 +144,7 @@ class StatusPagesSettings(SourceSettings):
 
     kind: Literal["status_pages"] = "status_pages"
     every: Duration = timedelta(minutes=1)
-    pages: Annotated[tuple[Page, ...], BeforeValidator(_listed), Field(min_length=1)]
+    pages: Annotated[tuple[Page, ...], BeforeValidator(_listed), AfterValidator(_some)]
     """Names of the catalogue, addresses, or mappings of page, url, kind, components …"""
     frozen_after: Duration = timedelta(days=90)
     """A page on which nothing has changed for longer is not believed."""

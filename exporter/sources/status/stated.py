@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from html.parser import HTMLParser
+from html import unescape
 
 from exporter.http_answer import clean
 from exporter.records import StatusLevel
@@ -12,33 +12,21 @@ from exporter.records import StatusLevel
 _LONGEST_TEXT = 2_000
 _LONGEST_SOURCE = 50_000
 _LONGEST_URL = 500
+_LONGEST_TIME = 100
 _OLDEST = datetime(2000, 1, 1, tzinfo=UTC)
 _FRACTION = re.compile(r"\.(\d{6})\d+")
 _BLANKS = re.compile(r"[ \t\r\f\v\xa0]+")
 _LINES = re.compile(r"\s*\n\s*")
 _BLOCKS = frozenset({"p", "br", "div", "li", "ul", "ol", "tr", "h1", "h2", "h3", "h4"})
-_UNSEEN = frozenset({"script", "style", "head", "template"})
-
-
-class _Text(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-        self._unseen = 0
-
-    def handle_starttag(self, tag: str, attrs: object) -> None:
-        self._unseen += tag in _UNSEEN
-        if tag in _BLOCKS:
-            self.parts.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._unseen = max(self._unseen - (tag in _UNSEEN), 0)
-        if tag in _BLOCKS:
-            self.parts.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        if not self._unseen:
-            self.parts.append(data)
+_MARKUP = re.compile(
+    r"(?P<comment><!--)|<(?P<end>/?)(?P<tag>[a-zA-Z][a-zA-Z0-9]*+)[^<>]*+>|<[!?][^<>]*+>"
+)
+_COMMENT_ENDS = re.compile("-->")
+_ENDS = {
+    tag: re.compile(rf"</{tag}\b[^<>]*+>", re.IGNORECASE)
+    for tag in ("script", "style", "head", "template")
+}
+_HUGE_REFERENCE = re.compile(r"&#[0-9a-fA-FxX]{9,}+;?")
 
 
 def title(text: str | None) -> str:
@@ -48,11 +36,29 @@ def title(text: str | None) -> str:
 
 def body(text: str | None) -> str:
     """Return a longer text without markup, cut to 2,000 characters."""
-    parser = _Text()
-    parser.feed((text or "")[:_LONGEST_SOURCE])
-    parser.close()
-    kept = "".join(c for c in "".join(parser.parts) if c.isprintable() or c in "\n\t\xa0")
+    seen = _without_markup((text or "")[:_LONGEST_SOURCE])
+    spelled = unescape(_HUGE_REFERENCE.sub("", seen))
+    kept = "".join(c for c in spelled if c.isprintable() or c in "\n\t\xa0")
     return _LINES.sub("\n", _BLANKS.sub(" ", kept)).strip()[:_LONGEST_TEXT]
+
+
+def _without_markup(text: str) -> str:
+    """Return what a browser would show of it, more or less.
+
+    The library's parser takes seconds for some texts and raises for others.
+    """
+    parts, at = [], 0
+    while found := _MARKUP.search(text, at):
+        parts.append(text[at : found.start()])
+        at = found.end()
+        tag = (found["tag"] or "").lower()
+        if tag in _BLOCKS:
+            parts.append("\n")
+        ends = _COMMENT_ENDS if found["comment"] else None if found["end"] else _ENDS.get(tag)
+        if ends is not None:
+            end = ends.search(text, at)
+            at = end.end() if end else len(text)
+    return "".join([*parts, text[at:]])
 
 
 def link(url: str | None) -> str | None:
@@ -67,16 +73,17 @@ def time(stated: str | int | float | None) -> datetime | None:
 
     Zones that RFC 2822 does not know (PST is known, a bare `Z` too) count as UTC.
     """
-    if isinstance(stated, str) and stated.strip().isdecimal():
-        stated = int(stated)
+    if isinstance(stated, str):
+        stated = stated.strip()[:_LONGEST_TIME]
+        stated = int(stated) if stated.isdecimal() else stated
     try:
         match stated:
             case bool() | None:
                 return None
             case int() | float():
                 found = datetime.fromtimestamp(stated, UTC)
-            case str() if re.match(r"\d{4}-", stated.strip()):
-                found = datetime.fromisoformat(_FRACTION.sub(r".\1", stated.strip()))
+            case str() if re.match(r"\d{4}-", stated):
+                found = datetime.fromisoformat(_FRACTION.sub(r".\1", stated))
             case str():
                 found = parsedate_to_datetime(stated)
         found = found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
