@@ -94,4 +94,3 @@ class PageReading:
     incidents: tuple[Incident, ...] = ()
     is_complete: bool = True  # an open incident that is not in it has ended
     moved_to: str | None = None  # another host that answers in its place
-    unwatched_from: datetime | None = None  # from then until now nobody looked

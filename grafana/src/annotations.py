@@ -15,12 +15,12 @@ from grafana.src.targets import TIMESCALEDB, sql_table
 # All that overlap the range: those that began before it are why things fail at its start. Grafana
 # shows a text as HTML: what strangers wrote must not become mark-up.
 INCIDENTS = """
-SELECT started_at AS time, coalesce(resolved_at, now()) AS timeend,
+SELECT started_at AS time, until_at AS timeend,
     replace(replace(concat_ws(' · ', page_title || ': ' || title, severity, nullif(components, '')),
         '&', '&amp;'), '<', '&lt;') AS text
 FROM v_incidents
 WHERE NOT is_maintenance AND level >= 2 AND phase <> 'scheduled'
-    AND started_at <= $__timeTo() AND coalesce(resolved_at, now()) >= $__timeFrom()
+    AND started_at <= $__timeTo() AND until_at >= $__timeFrom()
 ORDER BY started_at DESC LIMIT 200"""
 
 

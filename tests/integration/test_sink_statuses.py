@@ -231,14 +231,11 @@ def test_a_component_that_comes_back_is_known_again(database: Database) -> None:
     assert now["since"] == at(2)
 
 
-@pytest.mark.parametrize("unwatched_from", [at(10), None], ids=["told", "page was not configured"])
-def test_a_time_in_which_nobody_looked_is_dark(
-    database: Database, unwatched_from: datetime | None
-) -> None:
+def test_a_time_in_which_nobody_looked_is_dark(database: Database) -> None:
     database.write(reading(at(0), components={"API": DEGRADED}))
-    told = reading(at(300), components={"API": DEGRADED}, unwatched_from=unwatched_from)
+    told = reading(at(300), components={"API": DEGRADED})
     database.write(told)
-    database.write(replace(told, observed_at=at(301), unwatched_from=None))
+    database.write(replace(told, observed_at=at(301)))
 
     assert [(0, 0), (10, "not_watched"), (300, 0)] == database.past()
     assert [(0, 2), (10, "not_watched"), (300, 2)] == database.past("API")
@@ -556,9 +553,9 @@ def test_a_page_that_was_read_before_a_kill_is_dark_from_its_own_last_reading_on
     for one in pages(2, 0, OPERATIONAL):
         database.write(one)
     # An hour later one of them is read, then the exporter is killed; hours later all are.
-    database.write(replace(pages(2, 60, MAJOR)[0], unwatched_from=at(10)))
+    database.write(pages(2, 60, MAJOR)[0])
     for one in pages(2, 300, MAJOR):
-        database.write(replace(one, unwatched_from=at(10)))
+        database.write(one)
 
     assert [(0, 0), (10, "not_watched"), (60, 4), (70, "not_watched"), (300, 4)] == database.past(
         page="page-0"

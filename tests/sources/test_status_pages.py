@@ -67,10 +67,8 @@ def page_at(web: StatusWeb, **said: Any) -> dict[str, Any]:
     return {"page": "example", "title": "Example", "url": web.url, **said}
 
 
-def poll(
-    source: StatusPagesSource, at: datetime = NOW, cursor: dict[str, Any] | None = None
-) -> list[Batch]:
-    return list(source.poll(Position(cursor=cursor or {}), at))
+def poll(source: StatusPagesSource, at: datetime = NOW) -> list[Batch]:
+    return list(source.poll(Position(), at))
 
 
 def reading(source: StatusPagesSource, at: datetime = NOW) -> PageReading:
@@ -278,35 +276,19 @@ def test_where_no_page_at_all_can_be_reached_the_source_says_so() -> None:
         list(batches)
 
 
-def test_a_time_in_which_nobody_looked_is_told(served: Served) -> None:
-    source = source_of(page_at(served("statuspage")))
-    cursor = {"read_at": (NOW - timedelta(hours=3)).isoformat()}
-
-    (found, *_) = poll(source, cursor=cursor)[0].records
-
-    assert isinstance(found, PageReading)
-    assert NOW - timedelta(hours=3) + timedelta(minutes=10) == found.unwatched_from
-
-
-@pytest.mark.parametrize("minutes", [0, 1, 10])
-def test_a_short_absence_is_none(served: Served, minutes: int) -> None:
-    source = source_of(page_at(served("statuspage")))
-    cursor = {"read_at": (NOW - timedelta(minutes=minutes)).isoformat()}
-
-    (found, *_) = poll(source, cursor=cursor)[0].records
-
-    assert isinstance(found, PageReading)
-    assert found.unwatched_from is None
-
-
-def test_the_cursor_moves_only_when_all_pages_are_read(served: Served) -> None:
+def test_a_source_is_caught_up_when_all_its_pages_are_read(served: Served) -> None:
     source = source_of(page_at(served("statuspage")), page_at(served("statuspage"), page="b"))
-    before = {"read_at": (NOW - timedelta(minutes=1)).isoformat()}
 
-    *pages, last = poll(source, cursor=before)
+    assert [(1, False), (1, False), (0, True)] == [
+        (len(batch.records), batch.caught_up) for batch in poll(source)
+    ]
 
-    assert [before, before] == [batch.cursor for batch in pages]
-    assert ({"read_at": NOW.isoformat()}, True) == (last.cursor, last.caught_up)
+
+@pytest.mark.parametrize(("every", "minutes"), [("15s", 10), ("1m", 10), ("1h", 300)])
+def test_a_reading_is_believed_for_a_few_polls(served: Served, every: str, minutes: int) -> None:
+    found = reading(source_of(page_at(served("statuspage")), every=every))
+
+    assert NOW + timedelta(minutes=minutes) == found.believed_until
 
 
 def test_the_past_is_asked_for_at_first_daily_and_when_an_incident_ended(served: Served) -> None:

@@ -52,7 +52,7 @@ class StatusPage:
         """Close the connection; the next reading opens another."""
         self._door.close()
 
-    def read(self, now: datetime, unwatched_from: datetime | None) -> tuple[PageReading, int]:
+    def read(self, now: datetime) -> tuple[PageReading, int]:
         """Read the page; return what it says, and how many of its words nobody here knows."""
         try:
             content = self._content(now)
@@ -62,7 +62,7 @@ class StatusPage:
                 component=WHOLE_PAGE, level=None, raw=stated.title(str(error)), cause=error.cause
             )
             told = Conclusion(statuses=(silent,), incidents=(), unmapped=0)
-            return self._reading(told, now, unwatched_from, is_complete=False), 0
+            return self._reading(told, now, is_complete=False), 0
         still_open = frozenset(
             one.incident_id for one in told.incidents if one.phase is IncidentPhase.OPEN
         )
@@ -71,13 +71,12 @@ class StatusPage:
         if self._open - still_open:
             self._history_at = None  # when did it end, and how?
         self._open = still_open
-        return self._reading(told, now, unwatched_from, is_complete=True), told.unmapped
+        return self._reading(told, now, is_complete=True), told.unmapped
 
     def _reading(
         self,
         told: Conclusion,
         now: datetime,
-        unwatched_from: datetime | None,
         *,
         is_complete: bool,
     ) -> PageReading:
@@ -97,7 +96,6 @@ class StatusPage:
             incidents=told.incidents,
             is_complete=is_complete,
             moved_to=self._moved_to(),
-            unwatched_from=unwatched_from,
         )
 
     def _moved_to(self) -> str | None:

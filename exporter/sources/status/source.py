@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from datetime import datetime, timedelta
 
 from exporter.errors import TransientError
-from exporter.interfaces import Batch, Cursor, Position
+from exporter.interfaces import Batch, Position
 from exporter.records import PageReading, UnknownCause
 from exporter.sources.status.page import StatusPage
 from exporter.sources.status.settings import StatusPagesSettings
@@ -37,33 +37,24 @@ class StatusPagesSource:
         Raises:
             TransientError: no page at all could be reached.
         """
-        unwatched_from = self._unwatched_from(position.cursor, now)
         executor = ThreadPoolExecutor(min(_AT_ONCE, len(self._pages)), "status-page")
         broken: BaseException | None = None
         readings: list[PageReading] = []
         try:
-            asked = [executor.submit(page.read, now, unwatched_from) for page in self._pages]
+            asked = [executor.submit(page.read, now) for page in self._pages]
             for answer in as_completed(asked):
                 broken = answer.exception() or broken
                 if answer.exception() is None:
                     readings.append(answer.result()[0])
-                    yield _batch(answer, position.cursor)
+                    yield _batch(answer)
         finally:
             executor.shutdown(cancel_futures=True)
         if broken is not None:
             raise broken
-        yield Batch(records=[], cursor={"read_at": now.isoformat()}, caught_up=True, newest_at=now)
+        yield Batch(records=[], cursor={}, caught_up=True, newest_at=now)
         if all(_is_out_of_reach(reading) for reading in readings):
             reason = readings[0].statuses[0].raw
             raise TransientError(f"none of {len(readings)} pages can be reached: {reason}")
-
-    def _unwatched_from(self, cursor: Cursor, now: datetime) -> datetime | None:
-        """Return since when nobody looked, if that is longer than a few polls."""
-        read_at = cursor.get("read_at")
-        if not isinstance(read_at, str):
-            return None
-        last = datetime.fromisoformat(read_at)
-        return last + self._believed_for if now - last > self._believed_for else None
 
     def close(self) -> None:
         """Close all connections."""
@@ -71,11 +62,11 @@ class StatusPagesSource:
             page.close()
 
 
-def _batch(answer: Future[tuple[PageReading, int]], cursor: Cursor) -> Batch:
+def _batch(answer: Future[tuple[PageReading, int]]) -> Batch:
     reading, unmapped = answer.result()
     return Batch(
         records=[reading],
-        cursor=cursor,
+        cursor={},
         omissions={"unmapped_status": unmapped} if unmapped else {},
     )
 
