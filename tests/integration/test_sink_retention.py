@@ -223,3 +223,31 @@ def test_a_plain_server_has_no_license_and_timescaledb_has_one(database_url: str
         found = timescale_license(connection)  # type: ignore[arg-type]
 
     assert bool(has_extension) == (found in {"apache", "timescale"})
+
+
+def test_what_status_pages_said_leaves_after_its_own_time(one_database_url: str) -> None:
+    old, young = NOW - timedelta(days=11), NOW - timedelta(days=9)
+    with connect(one_database_url) as connection:
+        for name, phase, at in (
+            ("old", "resolved", old),
+            ("open", "open", old),
+            ("young", "resolved", young),
+        ):
+            connection.execute(
+                "INSERT INTO incidents (source, page, incident_id, title, phase, level, impact,"
+                " status, is_maintenance, started_at, first_seen_at, components) VALUES ('status', 'p',"
+                " %(name)s, '', %(phase)s, 2, '', '', false, %(at)s, %(at)s, '{}')",
+                {"name": name, "phase": phase, "at": at},
+            )
+            connection.execute(
+                "INSERT INTO status_samples (source, page, component, observed_at, raw)"
+                " VALUES ('status', 'p', %(name)s, %(at)s, '')",
+                {"name": name, "at": at},
+            )
+
+    deleted = _retain(one_database_url, RetentionSettings(status=timedelta(days=10)))
+
+    assert (1, 2) == (deleted["incidents"], deleted["status_samples"])
+    with connect(one_database_url) as connection:
+        rows = connection.execute("SELECT incident_id FROM incidents ORDER BY 1").fetchall()
+    assert ["open", "young"] == [row["incident_id"] for row in rows]
