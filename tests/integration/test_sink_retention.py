@@ -235,8 +235,8 @@ def test_what_status_pages_said_leaves_after_its_own_time(one_database_url: str)
         ):
             connection.execute(
                 "INSERT INTO incidents (source, page, incident_id, title, phase, level, impact,"
-                " status, is_maintenance, started_at, first_seen_at, components) VALUES ('status', 'p',"
-                " %(name)s, '', %(phase)s, 2, '', '', false, %(at)s, %(at)s, '{}')",
+                " status, is_maintenance, started_at, first_seen_at, components) VALUES ('status',"
+                " 'p', %(name)s, '', %(phase)s, 2, '', '', false, %(at)s, %(at)s, '{}')",
                 {"name": name, "phase": phase, "at": at},
             )
             connection.execute(
