@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
-from exporter.records import BucketWindow, ExecutionStatus, Json, Record
+from exporter.records import BucketWindow, ExecutionStatus, Forwarding, Json, Record, Span
 
 Cursor = Mapping[str, Json]
 """Where a source stands; only the source that wrote it understands it."""
@@ -123,6 +123,31 @@ class LlmCallChange:
     output_tokens_added: int
     cost_usd_added: Decimal
     cost_source: str | None = None  # who named the cost; None: nobody knows it
+    calls: int = 1  # 0: no call, but a cost that is told of the whole run
+    context_used_ratio: float | None = None  # of the model's context window, by the input
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalChange:
+    """Something remarkable of calls or steps that was not stored yet."""
+
+    source: str
+    workflow: str
+    provider: str  # empty: of a step
+    model: str
+    signal: str
+    events_added: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeChange:
+    """A business result that differs from what was stored under its key, and by how much."""
+
+    source: str
+    workflow: str
+    outcome: str
+    is_new: bool
+    value_added: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +165,7 @@ class SpendChange:
     cost_usd_added: Decimal
 
 
-Change = ExecutionChange | LlmCallChange | SpendChange
+Change = ExecutionChange | LlmCallChange | SpendChange | SignalChange | OutcomeChange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,3 +302,48 @@ class Sink(Protocol):
 
     def record_poll(self, result: PollResult) -> None:
         """Remember how a poll ended; a sink that is down forgets it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredTrace:
+    """A trace whose time has come to be concluded from, with every span of it."""
+
+    trace_id: str
+    created_at: datetime | None  # of the execution it is stored as; None: it never was
+    received_at: datetime  # of its newest span
+    spans: Sequence[Span]
+
+
+class TraceStore(Protocol):
+    """What is stored of traces that have not settled; only the writer of their source asks."""
+
+    def due_traces(self, source: str, now: datetime, most_spans: int) -> Sequence[StoredTrace]:
+        """Return traces to look at, longest due first: one, and more while `most_spans` lasts.
+
+        Raises:
+            SinkError: the database does not answer.
+        """
+
+    def settled_traces(self, source: str, trace_ids: Sequence[str]) -> set[str]:
+        """Return those of the traces whose spans are gone: more spans cannot be joined to them."""
+
+
+class ExecutionStore(Protocol):
+    """What is stored of executions that are told by their id alone."""
+
+    def created_at_of(self, source: str, execution_ids: Sequence[str]) -> Mapping[str, datetime]:
+        """Return the time keys of those that are stored.
+
+        Raises:
+            SinkError: the database does not answer.
+        """
+
+
+class ForwardingStore(Protocol):
+    """What is still to be sent on."""
+
+    def forwardings(self, target: str, most: int) -> Sequence[Forwarding]:
+        """Return the oldest that wait for the target."""
+
+    def forwarded(self, done: Sequence[Forwarding]) -> None:
+        """Forget those that the target took, or never will."""

@@ -141,6 +141,11 @@ HttpUrl = Annotated[
 ]
 
 
+SourceName = Annotated[
+    str, _written(r"[a-z0-9][a-z0-9_-]{0,62}", "a name of a-z, 0-9, - and _, at most 63 long")
+]
+
+
 def _listen(value: object) -> object:
     host, _, port = str(value).rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65535:
@@ -225,11 +230,57 @@ class SourceSettings(Strict):
     also_from_environment: ClassVar[Mapping[str, str]] = {}
     """Field → variable that may be set too; no secrets."""
 
-    name: Annotated[
-        str, _written(r"[a-z0-9][a-z0-9_-]{0,62}", "a name of a-z, 0-9, - and _, at most 63 long")
-    ]
+    name: SourceName
     kind: str
     every: Annotated[Duration, AfterValidator(_at_least_a_second)] = timedelta(seconds=30)
+
+
+class ForwardTarget(Strict):
+    """An OTLP endpoint that received spans are sent on to."""
+
+    name: SourceName
+    url: HttpUrl
+    """Where to POST: for example http://tempo:4318/v1/traces."""
+    headers: dict[str, Secret] = Field(default_factory=dict)
+    """Headers of each request; values are secrets."""
+    keep: Duration = timedelta(hours=24)
+    """How long spans wait for a target that does not answer; older ones are dropped and counted."""
+
+
+class TracesSettings(Strict):
+    """POST /v1/traces: OpenTelemetry spans."""
+
+    enabled: bool = True
+    name: SourceName = "otel"
+    """Column and label `source` of what is made of them."""
+    customer: tuple[str, ...] = ()
+    """Attributes that name the customer, before those that are known anyway."""
+    project: tuple[str, ...] = ()
+    team: tuple[str, ...] = ()
+    silence: Duration = timedelta(minutes=10)
+    """A trace without its root span is taken for over after this long without a span."""
+    late: Duration = timedelta(hours=1)
+    """How long spans may come after the others; the spans of a trace are stored until then."""
+    forward: tuple[ForwardTarget, ...] = ()
+
+
+class ExecutionsSettings(Strict):
+    """POST /v1/executions and /v1/outcomes: what programs say of themselves."""
+
+    enabled: bool = True
+    name: SourceName = "pushed"
+    """Column and label `source` of what is pushed."""
+
+
+class ReceiversSettings(Strict):
+    """What is pushed to us; with `web.token` set, it needs the token."""
+
+    max_body: Annotated[int, Field(strict=True, ge=1024, le=256 * 1024 * 1024)] = 4 * 1024 * 1024
+    """Most bytes of a request as it comes; unpacked it may be four times that."""
+    max_waiting: Annotated[int, Field(strict=True, ge=1024)] = 64 * 1024 * 1024
+    """Most bytes, unpacked, that wait to be stored; what comes beyond is told to come later."""
+    traces: TracesSettings = TracesSettings()
+    executions: ExecutionsSettings = ExecutionsSettings()
 
 
 class Settings(Strict):
@@ -246,6 +297,7 @@ class Settings(Strict):
         Annotated[Decimal, Field(gt=0)],
     ] = Field(default_factory=dict)
     """US dollars per unit of a currency that a provider bills in; without one it stays unknown."""
+    receivers: ReceiversSettings = ReceiversSettings()
     sources: tuple[SerializeAsAny[SourceSettings], ...] = ()
 
     def secrets(self) -> Iterator[str]:
@@ -264,6 +316,9 @@ def _secrets(node: object) -> Iterator[str]:
                 yield from _secrets(child)
         case tuple():
             for child in node:
+                yield from _secrets(child)
+        case dict():
+            for child in node.values():
                 yield from _secrets(child)
         case _:
             pass

@@ -7,3 +7,5 @@ SELECT create_hypertable('llm_calls', 'created_at', chunk_time_interval => inter
     if_not_exists => true, migrate_data => true, create_default_indexes => false);
 SELECT create_hypertable('llm_content', 'created_at', chunk_time_interval => interval '7 days',
     if_not_exists => true, migrate_data => true, create_default_indexes => false);
+SELECT create_hypertable('step_content', 'created_at', chunk_time_interval => interval '7 days',
+    if_not_exists => true, migrate_data => true, create_default_indexes => false);

@@ -7,6 +7,7 @@ Times are aware UTC and end in `_at`; durations are float seconds; money is `Dec
 from exporter.records.executions import (
     FINAL_STATUSES,
     OPEN_STATUSES,
+    CallSignal,
     CostSource,
     Execution,
     ExecutionGone,
@@ -15,9 +16,19 @@ from exporter.records.executions import (
     Operation,
     Step,
     StepKind,
+    StepSignal,
     Workflow,
 )
 from exporter.records.json import Json
+from exporter.records.outcomes import Outcome
+from exporter.records.spans import (
+    Forwarding,
+    Span,
+    SpanEvent,
+    TraceReading,
+    TraceSeen,
+    WholeExecution,
+)
 from exporter.records.spend import (
     Amounts,
     Balance,
@@ -46,6 +57,12 @@ Record = (
     | DimensionName
     | Balance
     | PageReading
+    | Outcome
+    | Span
+    | TraceSeen
+    | TraceReading
+    | WholeExecution
+    | Forwarding
 )
 """Everything a source may say."""
 
@@ -55,6 +72,7 @@ __all__ = [
     "Amounts",
     "Balance",
     "BucketWindow",
+    "CallSignal",
     "ComponentStatus",
     "CostBucket",
     "CostSource",
@@ -62,18 +80,26 @@ __all__ = [
     "Execution",
     "ExecutionGone",
     "ExecutionStatus",
+    "Forwarding",
     "Incident",
     "IncidentPhase",
     "IncidentUpdate",
     "Json",
     "LlmCall",
     "Operation",
+    "Outcome",
     "PageReading",
     "Record",
+    "Span",
+    "SpanEvent",
     "StatusLevel",
     "Step",
     "StepKind",
+    "StepSignal",
+    "TraceReading",
+    "TraceSeen",
     "UnknownCause",
     "UsageBucket",
+    "WholeExecution",
     "Workflow",
 ]

@@ -66,6 +66,26 @@ class CostSource(StrEnum):
     PRICED = "priced"
 
 
+class CallSignal(StrEnum):
+    """What is remarkable of a call: how it failed, how it ended, what it recovered from."""
+
+    RATE_LIMITED = "rate_limited"
+    TIMED_OUT = "timed_out"
+    OVERLOADED = "overloaded"  # the provider's own failure, or no capacity
+    CONTEXT_EXCEEDED = "context_exceeded"  # the input did not fit the model
+    REFUSED = "refused"  # the model or a content filter would not answer
+    TRUNCATED = "truncated"  # the answer ended at its token limit
+    RETRY = "retry"  # the same model again after a failure
+    FALLBACK = "fallback"  # another model after a failure
+
+
+class StepSignal(StrEnum):
+    """What is remarkable of a step beside model calls."""
+
+    CIRCUIT_OPEN = "circuit_open"  # a circuit breaker did not let it through
+    CACHED_ANSWER = "cached_answer"  # answered from a cache instead of a model
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workflow:
     """A workflow as its engine knows it now; known before its first run."""
@@ -108,6 +128,8 @@ class Execution:
     items_failed: int | None = None
     engine_url: str | None = None  # where to look at it in its engine
     engine_state: str | None = None  # the engine's mark of this state; another mark, another read
+    input: str | None = None  # what it was started with, as text
+    output: str | None = None  # what came of it
     unknown_steps_reason: str | None = None  # why its steps and calls are unknown
 
     @property
@@ -150,6 +172,9 @@ class Step:
     error_message: str | None = None
     copied_from: str | None = None  # the execution that really ran it: a retry repeats its rows
     attributes: Mapping[str, Json] = field(default_factory=dict)
+    input: str | None = None  # what it received, as text
+    output: str | None = None  # what it gave on
+    signals: tuple[str, ...] = ()  # StepSignal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,3 +215,6 @@ class LlmCall:
     team: str | None = None
     prompt: str | None = None
     response: str | None = None
+    calls: int = 1  # 0: no call, but a cost that is told of the whole run
+    context_window_tokens: int | None = None  # the most input that the model takes
+    signals: tuple[str, ...] = ()  # CallSignal

@@ -19,6 +19,7 @@ Connection = psycopg.Connection[dict[str, Any]]
 _LOCK = 7_304_201_991  # one migration at a time per database
 _PATIENCE = "60s"
 _OLDEST_SERVER = 15
+_NOT_FOR_DASHBOARDS = {"cursors", "spans", "forwardings"}  # inner state
 
 
 def _definition() -> Path:
@@ -110,7 +111,7 @@ def _readable(definition: Path) -> list[str]:
     created = re.compile(r"^CREATE (?:TABLE|VIEW) (\w+)", re.MULTILINE)
     files_ = [*(definition / "migrations").glob("*.sql"), *(definition / "views").glob("*.sql")]
     names = {name for file in files_ for name in created.findall(file.read_text(encoding="utf-8"))}
-    return sorted(names - {"cursors"})
+    return sorted(names - _NOT_FOR_DASHBOARDS)
 
 
 def _checksum(*files_: Path) -> str:

@@ -6,12 +6,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from exporter.interfaces import Change, ExecutionChange, Increment, LlmCallChange, SpendChange
+from exporter.interfaces import (
+    Change,
+    ExecutionChange,
+    Increment,
+    LlmCallChange,
+    OutcomeChange,
+    SignalChange,
+    SpendChange,
+)
 from exporter.records import FINAL_STATUSES, ExecutionStatus
 
 _EXECUTION_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 _CALL_SECONDS = (0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300)
 _FIRST_TOKEN_SECONDS = (0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30)
+_CONTEXT_RATIOS = (0.1, 0.25, 0.5, 0.75, 0.9, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,10 @@ METRICS: Mapping[str, Metric] = {
     "aiwf_llm_cost_usd_total": Metric("counter", "Cost of calls, priced by us or reported by the source (never add the two); unpriced calls are not in here.", ("source", "workflow", "provider", "model", "cost_source")),
     "aiwf_llm_estimated_calls_total": Metric("counter", "Calls whose tokens, and so whose cost, are an estimate.", ("source", "provider", "model")),
     "aiwf_llm_unpriced_calls_total": Metric("counter", "Successful calls whose cost is unknown.", ("source", "provider", "model")),
+    "aiwf_signals_total": Metric("counter", "What is remarkable of calls and steps: rate_limited, timed_out, overloaded, context_exceeded, refused, truncated, retry, fallback; circuit_open and cached_answer of steps, with an empty model.", ("source", "workflow", "provider", "model", "signal")),
+    "aiwf_llm_context_used_ratio": Metric("histogram", "Input tokens of a call by the most that its model takes.", ("source", "provider", "model"), _CONTEXT_RATIOS),
+    "aiwf_outcomes_total": Metric("counter", "Business results that were told.", ("source", "workflow", "outcome")),
+    "aiwf_outcome_value_total": Metric("counter", "Their values; what lowers a result is not in here.", ("source", "workflow", "outcome")),
     "aiwf_llm_call_duration_seconds": Metric("histogram", "From request to the end of the answer.", ("source", "provider", "model"), _CALL_SECONDS),
     "aiwf_llm_time_to_first_token_seconds": Metric("histogram", "From request to the first token.", ("source", "provider", "model"), _FIRST_TOKEN_SECONDS),
     # What providers charge. Bills are dated back and revised: amounts of days are gauges.
@@ -83,7 +96,7 @@ METRICS: Mapping[str, Metric] = {
 OTHER = "other"
 _FAILED = (ExecutionStatus.ERROR, ExecutionStatus.TIMEOUT, ExecutionStatus.CRASHED)
 # The rest come from closed sets.
-_FREE_LABELS = ("workflow", "model", "provider", "error_type", "balance", "component")
+_FREE_LABELS = ("outcome", "workflow", "model", "provider", "error_type", "balance", "component")
 Labels = tuple[tuple[str, str], ...]
 
 
@@ -144,6 +157,10 @@ class Bookkeeper:
                     self._llm_call(change, moved)
                 case SpendChange():
                     self._spend(change, moved)
+                case SignalChange():
+                    self._signal(change, moved)
+                case OutcomeChange():
+                    self._outcome(change, moved)
         return moved.increments()
 
     def _execution(self, change: ExecutionChange, moved: "_Moved") -> None:
@@ -192,7 +209,9 @@ class Bookkeeper:
             moved.add("aiwf_llm_cost_usd_total", labels, max(float(change.cost_usd_added), 0))
         if not change.is_new:
             return
-        moved.add("aiwf_llm_calls_total", self.labels(**of_call, status=change.status), 1)
+        moved.add(
+            "aiwf_llm_calls_total", self.labels(**of_call, status=change.status), change.calls
+        )
         moved.add("aiwf_llm_unpriced_calls_total", self.labels(**of_model), int(change.is_unpriced))
         moved.add(
             "aiwf_llm_estimated_calls_total", self.labels(**of_model), int(change.is_estimated)
@@ -200,6 +219,10 @@ class Bookkeeper:
         if change.latency_seconds is not None:
             moved.observe(
                 "aiwf_llm_call_duration_seconds", self.labels(**of_model), change.latency_seconds
+            )
+        if change.context_used_ratio is not None:
+            moved.observe(
+                "aiwf_llm_context_used_ratio", self.labels(**of_model), change.context_used_ratio
             )
         if change.time_to_first_token_seconds is not None:
             moved.observe(
@@ -231,6 +254,21 @@ class Bookkeeper:
             tokens = 0
         is_negative = tokens < 0 or (tokens == 0 and cost_usd < 0)
         moved.add("aiwf_usage_revisions_negative_total", of_kind, int(is_negative))
+
+    def _signal(self, change: SignalChange, moved: "_Moved") -> None:
+        labels = self.labels(
+            source=change.source,
+            workflow=change.workflow,
+            provider=change.provider,
+            model=change.model,
+            signal=change.signal,
+        )
+        moved.add("aiwf_signals_total", labels, max(change.events_added, 0))
+
+    def _outcome(self, change: OutcomeChange, moved: "_Moved") -> None:
+        labels = self.labels(source=change.source, workflow=change.workflow, outcome=change.outcome)
+        moved.add("aiwf_outcomes_total", labels, int(change.is_new))
+        moved.add("aiwf_outcome_value_total", labels, max(float(change.value_added), 0))
 
     def known_series(self, source: str, workflows: Iterable[str]) -> list[tuple[str, Labels]]:
         """Every workflow × final status: they exist at 0, or increase() misses the first failure."""

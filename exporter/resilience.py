@@ -1,0 +1,1 @@
+"""What is remarkable of model calls and steps: how they failed, ended and recovered."""
