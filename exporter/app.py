@@ -12,13 +12,15 @@ from exporter import __version__, configuration
 from exporter.backfill import backfill
 from exporter.content import ContentPolicy
 from exporter.errors import ConfigurationError, SinkError
-from exporter.interfaces import PollResult
+from exporter.interfaces import PollResult, Source
 from exporter.log import redact
 from exporter.poll import Poller
 from exporter.preparation import Preparation
 from exporter.pricing import Pricing
+from exporter.receivers.intake import Budget
+from exporter.receiving import POLL_EVERY, Accepting, Receivers
 from exporter.schedule import Schedule
-from exporter.settings import Settings
+from exporter.settings import ReceiversSettings, Settings
 from exporter.sinks import housekeeping
 from exporter.sinks.exposition import Exposition
 from exporter.sinks.migrations import migrate
@@ -32,6 +34,7 @@ _THREADS = 8
 _HOUSEKEEPING_EVERY = timedelta(hours=6)
 _RHYTHMS_EVERY = timedelta(minutes=5)
 _RETRY_START = timedelta(seconds=10)
+_MOST_RECEIVERS = 2
 KIND_SETTINGS = {kind: entry.settings for kind, entry in KINDS.items()}
 
 
@@ -70,27 +73,37 @@ class App:
         self._bookkeeper = Bookkeeper(caps)
         self.exposition = Exposition(caps, self._bookkeeper, version=__version__)
         self.sink = TimescaleSink(
-            self.settings.database.url.get_secret_value(), sources=len(self.settings.sources)
+            self.settings.database.url.get_secret_value(),
+            sources=len(self.settings.sources) + _MOST_RECEIVERS,
         )
+        self.budget = Budget(self.settings.receivers.max_waiting)
         self._schedule = Schedule(_THREADS)
         self.pollers: list[Poller] = self._build_pollers(self.settings)
+        self._receivers = self._build_receivers(self.settings)
         # Before the database answers: a source that is not read must be seen not to be read.
         self._register_sources({})
         self._told_reload(datetime.now(UTC))
 
     def _build_pollers(self, built_from: Settings) -> list[Poller]:
-        preparation = _preparation(built_from)
+        poller_of = self._poller_of(built_from)
         return [
-            Poller(
-                KINDS[source.kind].source(source),
-                self.sink,
-                accountant=self._bookkeeper,
-                display=self.exposition,
-                preparation=preparation,
-                every=source.every,
-            )
+            poller_of(KINDS[source.kind].source(source), source.every)
             for source in built_from.sources
         ]
+
+    def _build_receivers(self, built_from: Settings) -> Receivers:
+        return Receivers(built_from.receivers, self.sink, self._poller_of(built_from))
+
+    def _poller_of(self, built_from: Settings) -> Callable[[Source, timedelta], Poller]:
+        preparation = _preparation(built_from)
+        return lambda source, every: Poller(
+            source,
+            self.sink,
+            accountant=self._bookkeeper,
+            display=self.exposition,
+            preparation=preparation,
+            every=every,
+        )
 
     @property
     def is_ready(self) -> bool:
@@ -98,12 +111,26 @@ class App:
         return self._ready
 
     def sources(self) -> list[SourceState]:
-        """Every configured source and how its last poll ended."""
-        last = {poller.source.name: poller.last_result for poller in self.pollers}
+        """Every source and receiver, and how its last poll ended."""
+        pollers = [*self.pollers, *self._receivers.pollers]
+        last = {poller.source.name: poller.last_result for poller in pollers}
         return [
-            SourceState(source.name, source.kind, source.every, last.get(source.name))
-            for source in self.settings.sources
+            SourceState(name, kind, every, last.get(name))
+            for name, (kind, every) in self._told_kinds(self.settings).items()
         ]
+
+    def _told_kinds(self, settings: Settings) -> dict[str, tuple[str, timedelta]]:
+        """Name → kind and interval of whatever tells us something."""
+        asked = {source.name: (source.kind, source.every) for source in settings.sources}
+        return asked | {name: (kind, POLL_EVERY) for name, kind in self._receivers.kinds.items()}
+
+    def receiving(self) -> ReceiversSettings:
+        """The settings of what is pushed."""
+        return self.settings.receivers
+
+    def receiver(self, route: str) -> Accepting | None:
+        """Return what takes the requests of a route; None: it is switched off."""
+        return self._receivers.receiver(route)
 
     def prepare(self) -> list[str]:
         """Migrate the database and restore counters; nothing is served before.
@@ -167,6 +194,7 @@ class App:
         self._schedule.clear()
         for poller, source in zip(self.pollers, self.settings.sources, strict=True):
             self._schedule.every(source.every, poller.poll, name=f"poll {source.name}")
+        self._receivers.start()
         self._schedule.every(_RHYTHMS_EVERY, self._refresh_rhythms, name="rhythms")
         self._schedule.every(_HOUSEKEEPING_EVERY, self.keep_house, name="housekeeping")
 
@@ -176,6 +204,7 @@ class App:
 
     def stop(self) -> None:
         """Finish what is under way and give everything back."""
+        self._receivers.stop()
         for poller in self.pollers:
             poller.retire()
         self._schedule.stop()
@@ -212,6 +241,7 @@ class App:
             try:
                 fresh = self._acceptable_settings()
                 pollers = self._build_pollers(fresh)
+                receivers = self._build_receivers(fresh)
                 caught_up = self._caught_up() if self._ready else {}
             except (ConfigurationError, SinkError) as error:
                 redact.learn(self.settings.secrets())
@@ -221,11 +251,13 @@ class App:
                 return reason
             for poller in self.pollers:
                 poller.retire()
-            gone = {old.name for old in self.settings.sources} - {new.name for new in fresh.sources}
-            for name in gone:
+            known_before = self._told_kinds(self.settings)
+            self._receivers.stop()
+            self._receivers = receivers
+            for name in known_before.keys() - self._told_kinds(fresh).keys():
                 self.exposition.forget(name)
                 self.sink.release(name)
-            self.sink.make_room(len(fresh.sources))
+            self.sink.make_room(len(fresh.sources) + _MOST_RECEIVERS)
             self.pollers, self.settings = pollers, fresh
             self._schedule.clear()
             if self._ready:
@@ -251,12 +283,12 @@ class App:
     def _describe_sources(self) -> None:
         for source in self.settings.sources:
             self.sink.describe_source(source.name, source.kind, KINDS[source.kind].role)
+        for name, kind in self._receivers.kinds.items():
+            self.sink.describe_source(name, kind, "workflows")
 
     def _register_sources(self, caught_up: Mapping[str, bool]) -> None:
-        for source in self.settings.sources:
-            self.exposition.register(
-                source.name, source.every, caught_up=caught_up.get(source.name, False)
-            )
+        for name, (_, every) in self._told_kinds(self.settings).items():
+            self.exposition.register(name, every, caught_up=caught_up.get(name, False))
 
     def _told_reload(self, accepted_at: datetime | None) -> None:
         self.exposition.own("aiwf_config_last_reload_successful", accepted_at is not None)

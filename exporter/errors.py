@@ -1,4 +1,4 @@
-"""Errors, sorted by what happens next: stop, later, give up on this source."""
+"""Errors, sorted by what happens next: stop, later, give up on this source or request."""
 
 from datetime import timedelta
 
@@ -48,3 +48,28 @@ class SinkError(ExporterError):
 
 class RefusedRowsError(SinkError):
     """It never will: some of the rows cannot be stored as they are."""
+
+
+class BadRequestError(ExporterError):
+    """What was sent to us is wrong, and nothing of it was kept: its sender must change it.
+
+    `status` is the HTTP status that says so.
+    """
+
+    def __init__(self, message: str, *, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class NotNowError(ExporterError):
+    """What was sent to us is not stored: its sender should send it again after `rest`.
+
+    `status` is 429 where the sender is too fast, 503 where we cannot.
+    """
+
+    def __init__(
+        self, message: str, *, status: int = 503, rest: timedelta = timedelta(seconds=5)
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.rest = rest

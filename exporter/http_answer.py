@@ -13,6 +13,7 @@ from urllib3 import BaseHTTPResponse
 
 from exporter.errors import RefusedRequestError, SourceError, TransientError
 from exporter.log import Redactor, redact
+from exporter.nesting import is_nested_too_deep
 
 T = TypeVar("T")
 
@@ -29,8 +30,6 @@ _KEPT_REFUSALS = {
 }
 _LONGEST_QUOTE = 200
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
-_DEEPEST = 100
-_NO_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[^\[\]{}"]++', re.DOTALL)
 _JSON_TYPE = re.compile(r"(?:application|text)/json|application/[\w.-]+\+json", re.ASCII)
 
 
@@ -117,7 +116,7 @@ def decoded(
     charset = "utf-16" if "utf-16" in parameters.lower() else "utf-8"
     try:
         text = str(body, charset)  # the decoder passes over broken bytes in fields we do not read
-        if _is_nested_too_deep(text):
+        if is_nested_too_deep(text):
             raise UnreadableAnswerError(f"{place} answered with JSON nested too deep")
         try:
             return decoder.decode(text)
@@ -175,7 +174,7 @@ def _rest(headers: Mapping[str, str]) -> timedelta | None:
 def _words(body: bytes) -> str:
     try:
         text = str(body, "utf-8")
-        found = None if _is_nested_too_deep(text) else msgspec.json.decode(text)
+        found = None if is_nested_too_deep(text) else msgspec.json.decode(text)
     except ValueError:
         return ""
     match found:
@@ -183,14 +182,3 @@ def _words(body: bytes) -> str:
             return text
         case _:
             return ""
-
-
-def _is_nested_too_deep(text: str) -> bool:
-    """Whether to decode it would use up the stack, and break whatever is cleaned up meanwhile."""
-    brackets = _NO_BRACKET.sub("", text)
-    for _ in range(_DEEPEST):
-        shorter = brackets.replace("[]", "").replace("{}", "")
-        if len(shorter) == len(brackets):
-            break
-        brackets = shorter
-    return len(brackets) > _DEEPEST

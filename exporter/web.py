@@ -15,6 +15,7 @@ from exporter import __version__
 from exporter.interfaces import PollResult
 from exporter.settings import Settings
 from exporter.sinks.exposition import OPENMETRICS, TEXT, Exposition
+from exporter.web_push import Receiving, routes
 
 _GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))", re.IGNORECASE)
 
@@ -32,15 +33,13 @@ class ShownSource(Protocol):
     def last(self) -> PollResult | None: ...
 
 
-class Served(Protocol):
+class Served(Receiving, Protocol):
     """What the server needs of the running exporter."""
 
     exposition: Exposition
 
     @property
     def settings(self) -> Settings: ...
-    @property
-    def is_ready(self) -> bool: ...
     def sources(self) -> Sequence[ShownSource]:
         """Every configured source."""
         ...
@@ -55,9 +54,14 @@ def build(app: Served, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     web = FastAPI(title="ai-workflow-exporter", version=__version__, docs_url=None, redoc_url=None)
 
     def authorized(authorization: Annotated[str | None, Header()] = None) -> None:
+        if app.settings.web.token is None:
+            raise HTTPException(403, "writing over HTTP is off: set web.token in the configuration")
+        may_push(authorization)
+
+    def may_push(authorization: Annotated[str | None, Header()] = None) -> None:
         token = app.settings.web.token
         if token is None:
-            raise HTTPException(403, "writing over HTTP is off: set web.token in the configuration")
+            return
         scheme, _, given = (authorization or "").partition(" ")
         expected = token.get_secret_value().encode()
         # Starlette reads header bytes as latin-1.
@@ -113,6 +117,8 @@ def build(app: Served, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     def config() -> str:
         """Show the configuration that is in force, secrets hidden."""
         return yaml.safe_dump(app.settings.model_dump(mode="json", by_alias=True), sort_keys=False)
+
+    web.include_router(routes(app, may_push))
 
     @web.get("/docs", response_class=HTMLResponse, include_in_schema=False)
     def docs() -> str:
