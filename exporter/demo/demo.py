@@ -15,6 +15,7 @@ from pathlib import Path
 import yaml
 
 from exporter.app import App
+from exporter.demo import coded_workflow
 from exporter.demo.companions import GRAFANA, PROMETHEUS, start_grafana, start_prometheus
 from exporter.demo.company_process import prepare_n8n, work
 from exporter.demo.company_providers import CompanyProviders
@@ -78,6 +79,11 @@ def running_demo(tell: Callable[[str], None]) -> Iterator[Demo]:
         stopped = threading.Event()
         company = threading.Thread(target=work, args=(n8n, stopped), name="company")
         company.start()
+        coded = threading.Thread(
+            target=coded_workflow.tell, args=(f"http://127.0.0.1:{port}", stopped), name="coded"
+        )
+        coded.start()
+        stack.callback(coded.join)
         stack.callback(company.join)
         stack.callback(stopped.set)
         places = {
