@@ -324,15 +324,22 @@ class TraceStore(Protocol):
             SinkError: the database does not answer.
         """
 
-    def settled_traces(self, source: str, trace_ids: Sequence[str]) -> set[str]:
-        """Return those of the traces whose spans are gone: more spans cannot be joined to them."""
+    def closed_traces(self, source: str, trace_ids: Sequence[str]) -> set[str]:
+        """Return those of the traces that take no more spans: settled, or longer than is read."""
 
 
 class ExecutionStore(Protocol):
-    """What is stored of executions that are told by their id alone."""
+    """What is stored of executions and outcomes that are told by their id alone."""
 
     def created_at_of(self, source: str, execution_ids: Sequence[str]) -> Mapping[str, datetime]:
         """Return the time keys of those that are stored.
+
+        Raises:
+            SinkError: the database does not answer.
+        """
+
+    def outcome_at_of(self, source: str, outcome_ids: Sequence[str]) -> Mapping[str, datetime]:
+        """Return the time keys (`at`) of those that are stored.
 
         Raises:
             SinkError: the database does not answer.

@@ -7,7 +7,14 @@ from typing import Any
 import psycopg
 
 from exporter.settings import RetentionSettings
-from exporter.sinks.staging import EXECUTIONS, LLM_CALLS, LLM_CONTENT, STEPS
+from exporter.sinks.staging import (
+    EXECUTIONS,
+    LLM_CALLS,
+    LLM_CONTENT,
+    OUTCOMES,
+    STEP_CONTENT,
+    STEPS,
+)
 from exporter.sql_files import named_statements
 
 COMPRESS_AFTER = timedelta(days=35)
@@ -16,6 +23,7 @@ _STATEMENTS = named_statements("exporter.sinks.sql", "housekeeping.sql")
 _MAY_GO = {
     "executions": "t.status NOT IN ('queued', 'running', 'waiting')",
     "incidents": "t.phase = 'resolved'",
+    "traces": "t.look_at IS NULL",
 }
 # Nothing is summed of these: what is deleted needs no mark.
 _UNMARKED = (
@@ -23,8 +31,11 @@ _UNMARKED = (
     ("status_samples", "observed_at", "status"),
     ("incidents", "started_at", "status"),
     ("incident_updates", "at", "status"),
+    ("traces", "received_at", "executions"),
 )
-_TABLES = (EXECUTIONS, STEPS, LLM_CALLS, LLM_CONTENT)
+_TABLES = (EXECUTIONS, STEPS, LLM_CALLS, LLM_CONTENT, STEP_CONTENT, OUTCOMES)
+_TEXTS = (LLM_CONTENT, STEP_CONTENT)
+_COMPRESSED = (EXECUTIONS, STEPS, LLM_CALLS, LLM_CONTENT)
 Connection = psycopg.Connection[dict[str, Any]]
 
 
@@ -52,11 +63,11 @@ def retain(connection: Connection, settings: RetentionSettings, now: datetime) -
     """
     deleted: dict[str, int] = {}
     for table in _TABLES:
-        age = settings.llm_content if table is LLM_CONTENT else settings.executions
+        age = settings.llm_content if table in _TEXTS else settings.executions
         # Whole hours, as the hourly sums: a range that reaches behind the mark reads those.
         before = (now - age).replace(minute=0, second=0, microsecond=0)
         _run(connection, "move_mark", {"table": table.name, "before": before})
-        if timescale_license(connection) and table in (STEPS, LLM_CONTENT):
+        if timescale_license(connection) and table in (STEPS, *_TEXTS):
             _run(connection, "drop_chunks", {"table": table.name, "before": before})
         deleted[table.name] = _delete_older(connection, table.name, table.mark_column, before)
     for name, column, setting in _UNMARKED:
@@ -89,5 +100,6 @@ def compress(connection: Connection, now: datetime) -> int:
         return 0
     before = now - COMPRESS_AFTER
     return sum(
-        _run(connection, "compress", {"table": table.name, "before": before}) for table in _TABLES
+        _run(connection, "compress", {"table": table.name, "before": before})
+        for table in _COMPRESSED
     )

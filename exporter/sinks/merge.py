@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from exporter.interfaces import Change, ExecutionChange, LlmCallChange
+from exporter.interfaces import Change, ExecutionChange, LlmCallChange, OutcomeChange
 from exporter.records import (
     Balance,
     BucketWindow,
@@ -13,17 +13,24 @@ from exporter.records import (
     Execution,
     ExecutionGone,
     ExecutionStatus,
+    Forwarding,
     LlmCall,
+    Outcome,
     PageReading,
     Record,
+    Span,
     Step,
+    TraceReading,
+    TraceSeen,
+    WholeExecution,
     Workflow,
 )
-from exporter.sinks import buckets, staging, statuses
+from exporter.sinks import buckets, signals, staging, statuses, traces, whole
 from exporter.sql_files import named_statements
 
 _EXECUTIONS = named_statements("exporter.sinks.sql", "executions.sql")
 _LLM_CALLS = named_statements("exporter.sinks.sql", "llm_calls.sql")
+_OUTCOMES = named_statements("exporter.sinks.sql", "outcomes.sql")
 
 Row = dict[str, Any]
 T = TypeVar("T")
@@ -46,15 +53,7 @@ class Merge:
             staging.lock(self._connection, source)
         if workflows := _only(records, Workflow):
             self._merge_workflows(workflows)
-        changes: list[Change] = []
-        executions, gone = _only(records, Execution), _only(records, ExecutionGone)
-        if executions or gone:
-            changes += self._merge_executions(executions, gone)
-        if steps := _only(records, Step):
-            bounds = staging.stage(self._connection, staging.STEPS, steps)
-            staging.replace_stored(self._connection, staging.STEPS, bounds)
-        if calls := _only(records, LlmCall):
-            changes += self._merge_llm_calls(calls)
+        changes: list[Change] = self._merge_runs(records)
         if windows := _only(records, BucketWindow):
             changes += buckets.merge_windows(self._connection, windows)
         if names := _only(records, DimensionName):
@@ -62,7 +61,67 @@ class Merge:
         if balances := _only(records, Balance):
             buckets.merge_balances(self._connection, balances)
         statuses.merge_readings(self._connection, _only(records, PageReading))
+        if told := _only(records, Outcome):
+            changes += self._merge_outcomes(told)
+        self._merge_traces(records)
         return changes
+
+    def _merge_runs(self, records: Sequence[Record]) -> list[Change]:
+        changes: list[Change] = []
+        wholes = [
+            one for one in _only(records, WholeExecution) if one.stored_created_at is not None
+        ]
+        if wholes:
+            whole.begin(self._connection, wholes)
+        executions, gone = _only(records, Execution), _only(records, ExecutionGone)
+        if executions or gone:
+            changes += self._merge_executions(executions, gone)
+        if steps := _only(records, Step):
+            bounds = staging.stage(self._connection, staging.STEPS, steps)
+            changes += signals.merge_step_signals(self._connection, bounds)
+            staging.replace_stored(self._connection, staging.STEPS, bounds)
+        if calls := _only(records, LlmCall):
+            changes += self._merge_llm_calls(calls)
+        self._merge_texts(executions, steps, calls)
+        if wholes:
+            whole.end(self._connection, steps, calls)
+        return changes
+
+    def _merge_texts(
+        self, executions: Sequence[Execution], steps: Sequence[Step], calls: Sequence[LlmCall]
+    ) -> None:
+        of_calls = [call for call in calls if call.prompt is not None or call.response is not None]
+        told: list[tuple[Execution | Step, str]] = [(run, "") for run in executions]
+        told += [(step, step.step_id) for step in steps]
+        of_steps = [
+            staging.StepText(
+                one.source, one.execution_id, one.created_at, step_id, one.input, one.output
+            )
+            for one, step_id in told
+            if one.input is not None or one.output is not None
+        ]
+        for table, texts in ((staging.LLM_CONTENT, of_calls), (staging.STEP_CONTENT, of_steps)):
+            if texts:
+                bounds = staging.stage(self._connection, table, texts)
+                staging.replace_stored(self._connection, table, bounds)
+
+    def _merge_outcomes(self, told: Sequence[Outcome]) -> list[Change]:
+        bounds = staging.stage(self._connection, staging.OUTCOMES, told)
+        changes = [OutcomeChange(**row) for row in self._rows(_OUTCOMES["changes"], bounds)]
+        if changes:
+            self._connection.execute(_OUTCOMES["roll_up"].encode())
+            staging.replace_stored(self._connection, staging.OUTCOMES, bounds)
+        return list(changes)
+
+    def _merge_traces(self, records: Sequence[Record]) -> None:
+        if spans := _only(records, Span):
+            traces.merge_spans(self._connection, spans)
+        if seen := _only(records, TraceSeen):
+            traces.see_traces(self._connection, seen)
+        if readings := _only(records, TraceReading):
+            traces.note_readings(self._connection, readings)
+        if forwardings := _only(records, Forwarding):
+            traces.add_forwardings(self._connection, forwardings)
 
     def _merge_workflows(self, workflows: Sequence[Workflow]) -> None:
         statement = _EXECUTIONS["merge_workflow"].encode()
@@ -115,8 +174,9 @@ class Merge:
             for row in self._rows(_EXECUTIONS["changes"], bounds)
         ]
         if changes:
-            self._connection.execute(_EXECUTIONS["roll_up"].encode(), bounds)
-            self._connection.execute(_EXECUTIONS["roll_up_durations"].encode(), bounds)
+            for name in ("roll_up", "roll_up_durations"):
+                statement = _with_differences(_EXECUTIONS, name)
+                self._connection.execute(statement, bounds)
             self._connection.execute(_EXECUTIONS["name_workflows"].encode())
             staging.replace_stored(self._connection, staging.EXECUTIONS, bounds)
         return list(changes)
@@ -127,15 +187,17 @@ class Merge:
             LlmCallChange(**row | {"status": ExecutionStatus(row["status"])})
             for row in self._rows(_LLM_CALLS["changes"], bounds)
         ]
-        if changes:
-            self._connection.execute(_LLM_CALLS["roll_up"].encode(), bounds)
-            self._connection.execute(_LLM_CALLS["roll_up_latencies"].encode(), bounds)
-            staging.replace_stored(self._connection, staging.LLM_CALLS, bounds)
-        with_text = [call for call in calls if call.prompt is not None or call.response is not None]
-        if with_text:
-            bounds = staging.stage(self._connection, staging.LLM_CONTENT, with_text)
-            staging.replace_stored(self._connection, staging.LLM_CONTENT, bounds)
-        return list(changes)
+        if not changes:
+            return []
+        for name in ("roll_up", "roll_up_latencies"):
+            self._connection.execute(_with_differences(_LLM_CALLS, name), bounds)
+        signalled = signals.merge_call_signals(self._connection, bounds)
+        staging.replace_stored(self._connection, staging.LLM_CALLS, bounds)
+        return [*changes, *signalled]
+
+
+def _with_differences(statements: Mapping[str, str], name: str) -> bytes:
+    return statements[name].replace("{differences}", statements["staged_differences"]).encode()
 
 
 def _only(records: Sequence[Record], kind: type[T]) -> list[T]:

@@ -4,13 +4,14 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import psycopg
 from psycopg.types.json import Jsonb
 
-from exporter.records import CostBucket, Execution, LlmCall, Step, UsageBucket
+from exporter.records import CostBucket, Execution, LlmCall, Outcome, Step, UsageBucket
 from exporter.sql_files import named_statements
 
 _STATEMENTS = named_statements("exporter.sinks.sql", "merge.sql")
@@ -18,12 +19,27 @@ _STATEMENTS = named_statements("exporter.sinks.sql", "merge.sql")
 _KEY_COLUMNS = frozenset(
     {"execution_id", "step_id", "parent_step_id", "call_id", "workflow_id", "workflow"}
     | {"provider", "model", "customer", "project", "team", "error_type"}
+    | {"outcome_id", "name", "unit"}
     | {"report", "project_id", "api_key_id", "user_id", "service_tier", "line_item", "currency"}
 )
 _LONGEST_KEY_BYTES = 255  # nine of them fit an index entry, which PostgreSQL ends at 2,704 bytes
 _LARGEST_COUNT = 10**15  # beyond is damage; sums of such counts still fit a bigint
 Row = dict[str, Any]
-Staged = Execution | Step | LlmCall | UsageBucket | CostBucket
+
+
+@dataclass(frozen=True, slots=True)
+class StepText:
+    """What a step received and gave on; of an execution as a whole the step_id is empty."""
+
+    source: str
+    execution_id: str
+    created_at: datetime
+    step_id: str
+    input: str | None
+    output: str | None
+
+
+Staged = Execution | Step | LlmCall | StepText | Outcome | UsageBucket | CostBucket
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +49,7 @@ class Table:
     name: str
     key: tuple[str, ...]  # the columns that a row is known by; none of them is ever NULL
     mark_column: str = "created_at"  # the time that retention goes by
+    time_column: str = "created_at"  # the time within its key
 
     @property
     def stage(self) -> str:
@@ -45,6 +62,7 @@ class Table:
             "{stage}": self.stage,
             "{table}": self.name,
             "{mark_column}": self.mark_column,
+            "{time_column}": self.time_column,
             "{same_key}": " AND ".join(f"t.{column} = s.{column}" for column in self.key),
         }
         for place, value in names.items():
@@ -62,6 +80,8 @@ STEPS = Table("steps", (*_RUN, "step_id"))
 # A call is summed in the hour it began, which may be days after its execution was created.
 LLM_CALLS = Table("llm_calls", (*_RUN, "call_id"), mark_column="started_at")
 LLM_CONTENT = Table("llm_content", (*_RUN, "call_id"))
+STEP_CONTENT = Table("step_content", (*_RUN, "step_id"))
+OUTCOMES = Table("outcomes", ("source", "outcome_id", "at"), mark_column="at", time_column="at")
 
 
 def lock(connection: psycopg.Connection[Row], source: str) -> None:
@@ -84,9 +104,7 @@ def stage(
 def copy_in(connection: psycopg.Connection[Row], table: Table, records: Sequence[Staged]) -> None:
     """Fill the table's temporary twin; of two records with one key the later counts."""
     connection.execute(table.statement("create_stage"))
-    described = connection.execute(
-        _STATEMENTS["describe"].encode(), {"table": table.name}
-    ).fetchall()
+    described = _described(connection, table)
     types = [row["type"] for row in described]
     columns = [(row["name"], _converter(row["name"], row["type"])) for row in described]
     key = [place for place, row in enumerate(described) if row["name"] in table.key]
@@ -96,6 +114,15 @@ def copy_in(connection: psycopg.Connection[Row], table: Table, records: Sequence
         copy.set_types(types)
         for row in {tuple(row[place] for place in key): row for row in rows}.values():
             copy.write_row(row)
+
+
+def _described(connection: psycopg.Connection[Row], table: Table) -> list[Row]:
+    return connection.execute(_STATEMENTS["describe"].encode(), {"table": table.name}).fetchall()
+
+
+def columns_of(connection: psycopg.Connection[Row], table: Table) -> list[str]:
+    """Name the table's columns in their order."""
+    return [row["name"] for row in _described(connection, table)]
 
 
 def prune(connection: psycopg.Connection[Row], table: Table) -> Mapping[str, Any]:

@@ -1,7 +1,8 @@
 """History → tables: rows, hourly sums, counters and cursor of a batch in one transaction."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from threading import Condition
 
 import psycopg
@@ -9,12 +10,15 @@ from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
 from exporter.errors import SinkError
-from exporter.interfaces import Counter, PollResult
+from exporter.interfaces import Counter, PollResult, StoredTrace
 from exporter.postgres import CONNECT
+from exporter.records import Forwarding
+from exporter.sinks import traces
 from exporter.sinks.session import Connection, Row, TimescaleSession, counters_of, translated
 from exporter.sql_files import named_statements
 
 _EXECUTIONS = named_statements("exporter.sinks.sql", "executions.sql")
+_OUTCOMES = named_statements("exporter.sinks.sql", "outcomes.sql")
 _SPEND = named_statements("exporter.sinks.sql", "spend.sql")
 _STATE = named_statements("exporter.sinks.sql", "state.sql")
 
@@ -175,6 +179,43 @@ class TimescaleSink:
                 _SPEND["describe_source"].encode(),
                 {"source": source, "kind": kind, "role": role},
             )
+
+    def due_traces(self, source: str, now: datetime, most_spans: int) -> Sequence[StoredTrace]:
+        """Return traces to look at, longest due first."""
+        with self.connection() as connection:
+            return traces.due_traces(connection, source, now, most_spans)
+
+    def closed_traces(self, source: str, trace_ids: Sequence[str]) -> set[str]:
+        """Return those of the traces that take no more spans."""
+        with self.connection() as connection:
+            return traces.closed_traces(connection, source, trace_ids)
+
+    def created_at_of(self, source: str, execution_ids: Sequence[str]) -> Mapping[str, datetime]:
+        """Return the time keys of those executions that are stored."""
+        with self.connection() as connection:
+            rows = connection.execute(
+                _EXECUTIONS["created_at_of"].encode(),
+                {"source": source, "ids": list(execution_ids)},
+            ).fetchall()
+        return {row["execution_id"]: row["created_at"] for row in rows}
+
+    def outcome_at_of(self, source: str, outcome_ids: Sequence[str]) -> Mapping[str, datetime]:
+        """Return the time keys of those outcomes that are stored."""
+        with self.connection() as connection:
+            rows = connection.execute(
+                _OUTCOMES["at_of"].encode(), {"source": source, "ids": list(outcome_ids)}
+            ).fetchall()
+        return {row["outcome_id"]: row["at"] for row in rows}
+
+    def forwardings(self, target: str, most: int) -> Sequence[Forwarding]:
+        """Return the oldest bodies that wait for the target."""
+        with self.connection() as connection:
+            return traces.forwardings(connection, target, most)
+
+    def forwarded(self, done: Sequence[Forwarding]) -> None:
+        """Forget bodies that need not be sent any more."""
+        with self.connection() as connection:
+            traces.forget_forwardings(connection, done)
 
     def rhythms(self) -> dict[tuple[str, str], float]:
         """(source, workflow) → the longest usual silence between its runs, in seconds."""

@@ -24,6 +24,10 @@ TABLES = {
     "steps": "source, execution_id, created_at, step_id",
     "llm_calls": "source, execution_id, created_at, call_id",
     "llm_content": "source, execution_id, created_at, call_id",
+    "step_content": "source, execution_id, created_at, step_id",
+    "outcomes": "source, outcome_id, at",
+    "outcomes_hourly": "bucket_start, source, workflow, name, unit, customer, project, team",
+    "signals_hourly": "bucket_start, source, workflow_id, provider, model, signal",
     "executions_hourly": "bucket_start, source, workflow_id, status",
     "execution_durations_hourly": "bucket_start, source, workflow_id, status, duration_bucket",
     "llm_calls_hourly": "bucket_start, source, workflow_id, provider, model, status, "
@@ -42,6 +46,8 @@ _AMOUNTS = {
     "execution_durations_hourly": "runs",
     "llm_calls_hourly": "calls",
     "llm_latencies_hourly": "calls",
+    "signals_hourly": "events",
+    "outcomes_hourly": "outcomes",
 }
 
 

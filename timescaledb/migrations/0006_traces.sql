@@ -86,7 +86,7 @@ ALTER TABLE llm_calls ADD COLUMN context_window_tokens bigint;
 ALTER TABLE llm_calls ADD COLUMN signals text[];
 
 CREATE TABLE signals_hourly (
-    bucket_start timestamptz NOT NULL, -- hour of the call or step, UTC
+    bucket_start timestamptz NOT NULL, -- hour of the call, or of the execution that a step is of, UTC
     source text NOT NULL,
     workflow_id text NOT NULL,
     provider text NOT NULL,            -- empty: of a step, not of a call

@@ -19,13 +19,13 @@ BEGIN ATOMIC
             ON s.part = 'hours' AND h.bucket_start >= s.from_at AND h.bucket_start < s.until_at
         UNION ALL
         SELECT c.source, c.workflow_id, c.provider, c.model, c.status, c.customer, c.project, c.team,
-            1, c.tokens_estimated::int,
-            (c.status = 'success' AND c.input_tokens IS NULL)::int,
-            (c.status = 'success' AND c.cost_usd IS NULL)::int,
+            coalesce(c.calls, 1), coalesce(c.calls, 1) * c.tokens_estimated::int,
+            coalesce(c.calls, 1) * (c.status = 'success' AND c.input_tokens IS NULL)::int,
+            coalesce(c.calls, 1) * (c.status = 'success' AND c.cost_usd IS NULL)::int,
             coalesce(c.input_tokens, 0), coalesce(c.cached_input_tokens, 0),
             coalesce(c.output_tokens, 0), coalesce(c.reasoning_tokens, 0),
-            coalesce(c.cost_usd, 0), (c.latency_seconds IS NOT NULL)::int,
-            round(coalesce(c.latency_seconds, 0)::numeric, 6)
+            coalesce(c.cost_usd, 0), coalesce(c.calls, 1) * (c.latency_seconds IS NOT NULL)::int,
+            coalesce(c.calls, 1) * round(coalesce(c.latency_seconds, 0)::numeric, 6)
         FROM split_range('llm_calls', range_start, range_end) s
         JOIN llm_calls c
             ON s.part = 'raw' AND c.started_at >= s.from_at AND c.started_at < s.until_at
@@ -38,7 +38,7 @@ BEGIN ATOMIC
         sum(p.latency_seconds)
     FROM parts p
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
-    HAVING sum(p.calls) <> 0;
+    HAVING sum(p.calls) <> 0 OR sum(p.cost_usd) <> 0 OR sum(p.input_tokens) <> 0;
 END;
 
 -- How many calls fell into each latency bucket, in exactly this range?
@@ -58,7 +58,7 @@ BEGIN ATOMIC
         FROM split_range('llm_calls', range_start, range_end) s
         JOIN llm_calls c
             ON s.part = 'raw' AND c.started_at >= s.from_at AND c.started_at < s.until_at
-        WHERE c.latency_seconds IS NOT NULL
+        WHERE c.latency_seconds IS NOT NULL AND c.calls IS DISTINCT FROM 0
     )
     SELECT p.source, p.workflow_id, p.provider, p.model, p.latency_bucket, sum(p.calls)::bigint
     FROM parts p GROUP BY 1, 2, 3, 4, 5
@@ -92,4 +92,4 @@ SELECT h.bucket_start, h.source, w.workflow, h.provider, h.model, h.status,
     h.input_tokens, h.output_tokens, h.cost_usd
 FROM llm_calls_hourly h
 JOIN workflows w ON w.source = h.source AND w.workflow_id = h.workflow_id
-WHERE h.calls > 0;
+WHERE h.calls > 0 OR h.cost_usd > 0;

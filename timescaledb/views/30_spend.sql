@@ -53,7 +53,7 @@ BEGIN ATOMIC
         LEFT JOIN workflows w ON w.source = h.source AND w.workflow_id = h.workflow_id
         WHERE h.bucket_start >= utc_day(range_start)
             AND h.bucket_start < utc_day(range_end - interval '1 microsecond') + interval '24 hours'
-            AND h.calls <> 0 AND s.role IS DISTINCT FROM 'gateway'
+            AND (h.calls <> 0 OR h.cost_usd <> 0) AND s.role IS DISTINCT FROM 'gateway'
         GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
         UNION ALL
         SELECT utc_day(h.bucket_start), h.source, h.provider, h.model, nullif(h.workflow_id, ''),
@@ -66,7 +66,7 @@ BEGIN ATOMIC
         JOIN sources s ON s.source = h.source AND s.role = 'gateway'
         WHERE h.bucket_start >= utc_day(range_start)
             AND h.bucket_start < utc_day(range_end - interval '1 microsecond') + interval '24 hours'
-            AND h.calls <> 0
+            AND (h.calls <> 0 OR h.cost_usd <> 0)
         GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
     ) c;
 END;

@@ -1,4 +1,5 @@
--- Executions: closing what is gone, telling changes, keeping the hourly sums exact.
+-- Executions: closing what is gone, telling changes, keeping the hourly sums exact. {differences} is
+-- filled in by the sink: rows that come (sign 1) and rows that go (sign -1).
 
 -- name: stage_gone
 INSERT INTO staged_executions
@@ -31,6 +32,18 @@ LEFT JOIN executions t ON t.source = s.source AND t.execution_id = s.execution_i
     AND t.created_at = s.created_at AND t.created_at BETWEEN %(oldest)s AND %(newest)s
 LEFT JOIN workflows w ON w.source = s.source AND w.workflow_id = s.workflow_id
 
+-- name: staged_differences
+SELECT 1 AS sign, s.created_at, s.source, s.workflow_id, s.status, s.duration_seconds,
+    s.items_total, s.items_failed
+FROM staged_executions s
+UNION ALL
+SELECT -1, t.created_at, t.source, t.workflow_id, t.status, t.duration_seconds,
+    t.items_total, t.items_failed
+FROM executions t
+JOIN staged_executions s ON t.source = s.source AND t.execution_id = s.execution_id
+    AND t.created_at = s.created_at
+WHERE t.created_at BETWEEN %(oldest)s AND %(newest)s
+
 -- name: roll_up
 INSERT INTO executions_hourly AS h
 SELECT date_bin('1 hour', d.created_at, timestamptz '2000-01-01 00:00:00+00'),
@@ -38,14 +51,7 @@ SELECT date_bin('1 hour', d.created_at, timestamptz '2000-01-01 00:00:00+00'),
     sum(d.sign), sum(d.sign * (d.duration_seconds IS NOT NULL)::int),
     sum(d.sign * round(coalesce(d.duration_seconds, 0)::numeric, 6)),
     sum(d.sign * coalesce(d.items_total, 0)), sum(d.sign * coalesce(d.items_failed, 0))
-FROM (
-    SELECT 1 AS sign, s.* FROM staged_executions s
-    UNION ALL
-    SELECT -1, t.* FROM executions t
-    JOIN staged_executions s ON t.source = s.source AND t.execution_id = s.execution_id
-        AND t.created_at = s.created_at
-    WHERE t.created_at BETWEEN %(oldest)s AND %(newest)s
-) d
+FROM ({differences}) d
 GROUP BY 1, 2, 3, 4
 ORDER BY 1, 2, 3, 4
 ON CONFLICT (bucket_start, source, workflow_id, status) DO UPDATE SET
@@ -59,14 +65,7 @@ ON CONFLICT (bucket_start, source, workflow_id, status) DO UPDATE SET
 INSERT INTO execution_durations_hourly AS h
 SELECT date_bin('1 hour', d.created_at, timestamptz '2000-01-01 00:00:00+00'),
     d.source, d.workflow_id, d.status, duration_bucket(d.duration_seconds), sum(d.sign)
-FROM (
-    SELECT 1 AS sign, s.* FROM staged_executions s
-    UNION ALL
-    SELECT -1, t.* FROM executions t
-    JOIN staged_executions s ON t.source = s.source AND t.execution_id = s.execution_id
-        AND t.created_at = s.created_at
-    WHERE t.created_at BETWEEN %(oldest)s AND %(newest)s
-) d
+FROM ({differences}) d
 WHERE d.duration_seconds IS NOT NULL
 GROUP BY 1, 2, 3, 4, 5
 HAVING sum(d.sign) <> 0
@@ -125,3 +124,9 @@ GROUP BY w.workflow
 
 -- name: rhythms
 SELECT source, workflow, expected_interval_seconds FROM v_workflow_rhythms
+
+-- name: created_at_of
+SELECT execution_id, max(created_at) AS created_at
+FROM executions
+WHERE source = %(source)s AND execution_id = ANY(%(ids)s)
+GROUP BY execution_id

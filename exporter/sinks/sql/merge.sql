@@ -1,5 +1,5 @@
--- Staged rows → table: the same steps for every table. {table}, {stage} and {same_key} are
--- filled in by the sink; %(oldest)s and %(newest)s bound the chunks that are looked at.
+-- Staged rows → table: the same steps for every table. {table}, {stage}, {time_column} and
+-- {same_key} are filled in by the sink; %(oldest)s and %(newest)s bound the chunks that are looked at.
 
 -- name: lock
 -- A poll and a backfill of one source may bring the same rows: sums are moved by one at a time.
@@ -22,18 +22,18 @@ WHERE m.table_name = '{table}' AND s.{mark_column} < m.oldest_kept_at
     AND NOT EXISTS (SELECT FROM {table} t WHERE {same_key}) -- kept, because it was still open
 
 -- name: bounds
-SELECT min(created_at) AS oldest, max(created_at) AS newest FROM {stage}
+SELECT min({time_column}) AS oldest, max({time_column}) AS newest FROM {stage}
 
 -- name: drop_unchanged
 DELETE FROM {stage} s
 USING {table} t
-WHERE {same_key} AND t.created_at BETWEEN %(oldest)s AND %(newest)s
+WHERE {same_key} AND t.{time_column} BETWEEN %(oldest)s AND %(newest)s
     AND ROW(t.*) IS NOT DISTINCT FROM ROW(s.*)
 
 -- name: delete_stored
 DELETE FROM {table} t
 USING {stage} s
-WHERE {same_key} AND t.created_at BETWEEN %(oldest)s AND %(newest)s
+WHERE {same_key} AND t.{time_column} BETWEEN %(oldest)s AND %(newest)s
 
 -- name: insert_staged
 INSERT INTO {table} SELECT * FROM {stage}
