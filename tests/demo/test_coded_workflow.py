@@ -43,7 +43,9 @@ def test_steps_follow_each_other_within_the_run() -> None:
 def test_some_runs_are_retried_and_some_fail() -> None:
     found = runs(200)
 
-    limited = sum(span.attributes.get("error.type") == "RateLimitError" for r in found for span in r)
+    limited = sum(
+        span.attributes.get("error.type") == "RateLimitError" for r in found for span in r
+    )
     failed = sum(spans[-1].is_error for spans in found)
 
     assert limited > 5

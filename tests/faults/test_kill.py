@@ -82,7 +82,7 @@ def _let_die(reports: Connection) -> int:
 
 def _kill_often(folder: Path, database_url: str, n8n_url: str, seed: int) -> int:
     """Kill an exporter at random moments; return in how many lives it committed anything."""
-    chance = random.Random(seed)  # noqa: S311  # no secret
+    chance = random.Random(seed)  # no secret
     config = folder / "killed.yml"
     source = {"name": "n8n", "kind": "n8n", "url": {"env": "N8N"}, "page_rows": PAGE_ROWS}
     config.write_text(

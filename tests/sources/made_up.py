@@ -79,7 +79,7 @@ def call(of: Execution, call_id: str = "Model#0", **fields: Any) -> LlmCall:
 
 def history(seed: int, hours: int, executions: int) -> list[Record]:
     """Executions with calls, spread over hours, some open, some without times."""
-    chance = Random(seed)  # noqa: S311  # no secret
+    chance = Random(seed)  # no secret
     records: list[Record] = []
     for number in range(executions):
         created_at = BEGUN + timedelta(microseconds=chance.randrange(hours * 3_600_000_000))

@@ -20,7 +20,7 @@ from exporter.demo.providers.wire import Answer, Request
 from exporter.errors import SourceError, TransientError
 from exporter.records import CostSource, ExecutionStatus, LlmCall, Operation
 from exporter.sources.polling.call_log import CallLogSource
-from exporter.sources.polling.vendor_names import provider_named
+from exporter.vendor_names import provider_named
 from tests.sources.by_hand import Clock, one
 from tests.sources.call_logs import (
     DAYS,

@@ -19,7 +19,7 @@ from exporter.errors import SourceError, TransientError
 from exporter.records import CostSource, ExecutionStatus, LlmCall, Operation
 from exporter.sources.engine_database import PostgresEngine
 from exporter.sources.polling.call_log import CallLogSource
-from exporter.sources.polling.vendor_names import provider_named
+from exporter.vendor_names import provider_named
 from tests import databases
 from tests.conftest import connect
 from tests.sources.by_hand import Clock

@@ -2,6 +2,7 @@
 
 import pytest
 
+from exporter.n8n_node_kinds import is_vendor_node, step_kind
 from exporter.records import Json, Operation, StepKind
 from exporter.sources.workflows.n8n import nodes
 
@@ -41,7 +42,7 @@ BASE = "n8n-nodes-base."
     ],
 )
 def test_a_step_kind_is_told_by_the_node_type(node_type: str, kind: StepKind) -> None:
-    assert kind is nodes.step_kind(node_type)
+    assert kind is step_kind(node_type)
 
 
 @pytest.mark.parametrize(
@@ -87,12 +88,12 @@ def test_what_uses_a_model_is_no_model_node(suffix: str) -> None:
 
 
 def test_a_vendor_node_calls_its_provider_itself() -> None:
-    assert nodes.is_vendor_node(LANGCHAIN + "openAi")
-    assert nodes.is_vendor_node(LANGCHAIN + "anthropic")
+    assert is_vendor_node(LANGCHAIN + "openAi")
+    assert is_vendor_node(LANGCHAIN + "anthropic")
 
 
 def test_the_old_openai_node_without_langchain_is_no_vendor_node() -> None:
-    assert not nodes.is_vendor_node(BASE + "openAi")
+    assert not is_vendor_node(BASE + "openAi")
 
 
 def test_a_model_selector_only_hands_calls_on() -> None:
