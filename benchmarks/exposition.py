@@ -68,7 +68,7 @@ def main() -> None:
     now = datetime.now(UTC)
     exposition = ours(now)
     registry, counter = theirs()
-    chance = Random(1)  # noqa: S311  # no secret
+    chance = Random(1)  # no secret
     first = milliseconds(lambda: exposition.serve(now))
 
     def change() -> None:

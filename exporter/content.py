@@ -1,9 +1,11 @@
 """What is kept of prompts and responses: the capture setting and the redaction, in one place."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import TypeVar
 
-from exporter.records import LlmCall
+from exporter.records import Execution, Json, LlmCall, Step
 from exporter.settings import ContentSettings
 
 _REDACTIONS = {
@@ -24,6 +26,11 @@ def _is_card_number(digits: str) -> bool:
 
 
 _LONGEST_MESSAGE = 2000
+CUT_MARK = "… [more characters]"
+"""How a text ends of which nobody knows how much is missing."""
+_CUT_MARK = re.compile(r"… \[(?:(\d{1,12}) )?more characters\]\Z")
+_LONGEST_MARK = 40
+_T = TypeVar("_T", bound=Execution | Step)
 
 
 class ContentPolicy:
@@ -38,18 +45,58 @@ class ContentPolicy:
             return call
         return replace(call, prompt=self._kept(call.prompt), response=self._kept(call.response))
 
+    def applied_to_run(self, record: _T) -> _T:
+        """Return an execution or a step with what went in, came out and failed as it may be kept.
+
+        Of its attributes, `error_stack` is told like an error message and `parameters` like an
+        input; others are no prose.
+        """
+        if (record.input, record.output, record.error_message) != (None, None, None):
+            record = replace(
+                record,
+                input=self._kept(record.input),
+                output=self._kept(record.output),
+                error_message=self.message(record.error_message),
+            )
+        if "error_stack" in record.attributes or "parameters" in record.attributes:
+            record = replace(record, attributes=self._told(record.attributes))
+        return record
+
+    def _told(self, attributes: Mapping[str, Json]) -> dict[str, Json]:
+        told = dict(attributes)
+        if isinstance(stack := told.get("error_stack"), str):
+            told["error_stack"] = self._redacted(stack)
+        if isinstance(parameters := told.pop("parameters", None), str):
+            parameters = self._kept(parameters)
+        if parameters is not None:
+            told["parameters"] = parameters
+        return told
+
     def message(self, text: str | None) -> str | None:
         """Return an error message as it may be kept: redacted and cut, whatever is captured."""
-        return None if text is None else _cut(self._redacted(text), _LONGEST_MESSAGE)
+        return None if text is None else self._cut(self._redacted(text), _LONGEST_MESSAGE)
 
     def _kept(self, text: str | None) -> str | None:
         if text is None or self._settings.capture == "off":
             return None
         # Redact before truncating: a secret cut in half is no longer recognised.
         text = self._redacted(text)
-        return (
-            _cut(text, self._settings.max_chars) if self._settings.capture == "truncated" else text
-        )
+        if self._settings.capture == "truncated":
+            text = self._cut(text, self._settings.max_chars)
+        return text
+
+    def _cut(self, text: str, limit: int) -> str:
+        """Cut a text to so many characters and say how many are missing; once cut, it stays."""
+        mark = _CUT_MARK.search(text, max(len(text) - _LONGEST_MARK, 0))
+        whole = text[: mark.start()] if mark else text
+        if len(whole) <= limit:
+            return text
+        if mark and mark[1] is None:
+            said = CUT_MARK
+        else:
+            said = f"… [{len(whole) - limit + int(mark[1] if mark else 0)} more characters]"
+        # Where the cut went through a long number, what is left may look like a card's.
+        return self._redacted(whole[:limit]) + said
 
     def _redacted(self, text: str) -> str:
         for name in self._settings.redact:
@@ -61,7 +108,3 @@ class ContentPolicy:
             else:
                 text = pattern.sub(f"[{name}]", text)
         return text
-
-
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[:limit]}… [{len(text) - limit} more characters]"

@@ -15,3 +15,8 @@ def is_nested_too_deep(text: str) -> bool:
             break
         brackets = shorter
     return len(brackets) > _DEEPEST
+
+
+def containers_in(text: str) -> int:
+    """Return how many objects and lists JSON holds."""
+    return len(_NO_BRACKET.sub("", text)) // 2

@@ -21,6 +21,7 @@ from exporter.records import (
     Step,
     UsageBucket,
 )
+from exporter.resilience import with_signals
 
 log = logging.getLogger(__name__)
 
@@ -34,15 +35,15 @@ class Preparation:
 
     def applied(self, batch: Batch) -> Batch:
         """Return the batch as it is written."""
-        return replace(batch, records=[self._prepared(record) for record in batch.records])
+        prepared = [self._prepared(record) for record in with_signals(batch.records)]
+        return replace(batch, records=prepared)
 
     def _prepared(self, record: Record) -> Record:
         match record:
             case LlmCall():
                 return self._content.applied(self._pricing.priced(record))
-            case Execution() | Step() if record.error_message:
-                message = self._content.message(record.error_message)
-                return replace(record, error_message=message)
+            case Execution() | Step():
+                return self._content.applied_to_run(record)
             case BucketWindow():
                 return replace(record, buckets=tuple(map(self._bucket, record.buckets)))
             case _:

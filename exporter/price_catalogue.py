@@ -77,7 +77,7 @@ class Metered:
 def list_price(metered: Metered) -> Decimal | None:
     """Return the US dollars that it costs at list price, or None where that is not known."""
     amounts = metered.amounts
-    if not amounts.keys() <= _PRICED_BY.keys() or not _is_listed(metered.provider, metered.model):
+    if not amounts.keys() <= _PRICED_BY.keys() or not _listed(metered.provider, metered.model)[0]:
         return None
     shift = _shift(metered) if metered.is_sum else 0
     try:
@@ -105,16 +105,21 @@ def _is_priced(name: str, price: ModelPrice) -> bool:
     return any(getattr(price, key) is not None for key in _PRICED_BY[name])
 
 
+def context_window_tokens(provider: str, model: str) -> int | None:
+    """Return the most tokens that the model takes in; None where that is not known."""
+    return _listed(provider, model)[1]
+
+
 @lru_cache(maxsize=4096)
-def _is_listed(provider: str, model: str) -> bool:
-    """Ask once per model: an unknown one is searched for in the whole catalogue."""
+def _listed(provider: str, model: str) -> tuple[bool, int | None]:
+    """Whether a model is listed, and its context window; an unknown one takes long to find."""
     try:
-        calc_price(
+        found = calc_price(
             Usage(input_tokens=1, output_tokens=1),
             model_ref=model,
             provider_id=provider,
             genai_request_timestamp=datetime.now(UTC),
         )
     except LookupError:
-        return False
-    return True
+        return False, None
+    return True, found.model.context_window

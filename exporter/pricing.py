@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC
 from decimal import Decimal, localcontext
 
-from exporter.price_catalogue import LONG_CONTEXT, Metered, list_price
+from exporter.price_catalogue import LONG_CONTEXT, Metered, context_window_tokens, list_price
 from exporter.records import CostBucket, CostSource, LlmCall, UsageBucket
 from exporter.settings import PriceOverride
 
@@ -33,7 +33,10 @@ class Pricing:
         self._usd_per_unit = {"USD": Decimal(1), **(usd_per_unit or {})}
 
     def priced(self, call: LlmCall) -> LlmCall:
-        """Return the call with its cost, or as it is where a cost is known or cannot be."""
+        """Return the call with its cost and its model's context window, where they can be known."""
+        if call.context_window_tokens is None and call.calls:
+            window = context_window_tokens(call.provider, call.model)
+            call = replace(call, context_window_tokens=window) if window else call
         if call.cost_usd is not None or call.input_tokens is None or call.output_tokens is None:
             return call
         cost_usd = self._cost(

@@ -10,7 +10,6 @@ from typing import Protocol
 from exporter.errors import NotNowError
 from exporter.interfaces import Source
 from exporter.poll import Poller
-from exporter.pushed.reading import read_executions, read_outcomes
 from exporter.receivers.intake import Receipt
 from exporter.receivers.pushes import PushesReceiver
 from exporter.receivers.traces.receiver import TracesReceiver
@@ -66,13 +65,7 @@ class Receivers:
             self._routes["traces"] = traces
             self._running.append(_Running(traces, poller_of(traces, POLL_EVERY)))
         if settings.executions.enabled:
-            told = PushesReceiver(
-                settings.executions,
-                sink,
-                read_executions=read_executions,
-                read_outcomes=read_outcomes,
-                poll_seconds=seconds,
-            )
+            told = PushesReceiver(settings.executions, sink, poll_seconds=seconds)
             self._routes |= {"executions": told.executions, "outcomes": told.outcomes}
             self._running.append(_Running(told, poller_of(told, POLL_EVERY)))
 

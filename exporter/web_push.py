@@ -3,7 +3,7 @@
 import asyncio
 import math
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
 from exporter.errors import BadRequestError, NotNowError
+from exporter.pushed.schema import executions_schema, outcomes_schema
 from exporter.receivers.intake import Budget, Receipt
 from exporter.receivers.traces import otlp_reply
 from exporter.settings import ReceiversSettings
@@ -69,12 +70,20 @@ def routes(app: Receiving, authorized: Callable[..., object]) -> APIRouter:
             return Response(body, error.status, _headers(error), answers_in)
         return Response(otlp_reply.stored(receipt, answers_in), media_type=answers_in)
 
-    @router.post("/v1/executions", openapi_extra=_takes(otlp_reply.JSON, _LINES), status_code=200)
+    @router.post(
+        "/v1/executions",
+        openapi_extra=_takes(otlp_reply.JSON, _LINES, schema=executions_schema()),
+        status_code=200,
+    )
     async def executions(request: Request) -> Response:
         """Take executions: one JSON object, a list of them, or one a line."""
         return await _told(app, "executions", request)
 
-    @router.post("/v1/outcomes", openapi_extra=_takes(otlp_reply.JSON, _LINES), status_code=200)
+    @router.post(
+        "/v1/outcomes",
+        openapi_extra=_takes(otlp_reply.JSON, _LINES, schema=outcomes_schema()),
+        status_code=200,
+    )
     async def outcomes(request: Request) -> Response:
         """Take business results: one JSON object, a list of them, or one a line."""
         return await _told(app, "outcomes", request)
@@ -82,8 +91,9 @@ def routes(app: Receiving, authorized: Callable[..., object]) -> APIRouter:
     return router
 
 
-def _takes(*content_types: str) -> dict[str, Any]:
-    return {"requestBody": {"required": True, "content": {kind: {} for kind in content_types}}}
+def _takes(*content_types: str, schema: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    content = {kind: {"schema": schema} if schema else {} for kind in content_types}
+    return {"requestBody": {"required": True, "content": content}}
 
 
 def _headers(error: BadRequestError | NotNowError) -> dict[str, str]:

@@ -98,7 +98,9 @@ def _time(value: object, info: ValidationInfo) -> datetime:
         raise ValueError(_NO_TIME) from None
     now: datetime = (info.context or {})["now"]
     if at > now + _FUTURE:
-        raise ValueError(f"is {at:%Y-%m-%d %H:%M} UTC, more than a day from now; is its unit right?")
+        raise ValueError(
+            f"is {at:%Y-%m-%d %H:%M} UTC, more than a day from now; is its unit right?"
+        )
     if at < _OLDEST:
         raise ValueError(f"is {at:%Y-%m-%d %H:%M} UTC, before 2015; is its unit right?")
     return at
@@ -158,7 +160,7 @@ def _tags(value: object) -> tuple[str, ...]:
 
 def _flag(value: object) -> bool:
     if not isinstance(value, bool):
-        raise ValueError("must be true or false")  # noqa: TRY004 - pydantic wants a ValueError
+        raise ValueError("must be true or false")
     return value
 
 
@@ -195,9 +197,15 @@ def shortened(value: Json) -> Json:
             return value
 
 
+def kept(attributes: Mapping[str, Any]) -> dict[str, Json]:
+    """Return attributes as they are kept."""
+    found = shortened(json_of(dict(attributes)))
+    return found if isinstance(found, dict) else {}
+
+
 def _attributes(value: object) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise ValueError("must be an object")  # noqa: TRY004 - pydantic wants a ValueError
+        raise ValueError("must be an object")
     return value
 
 

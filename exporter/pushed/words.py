@@ -27,6 +27,8 @@ _OPERATIONS = {
 }
 _KINDS = {kind.value: kind for kind in StepKind}
 KNOWN_STATUSES = ", ".join(_SYNONYMS)
+KNOWN_KINDS = ", ".join(StepKind)
+KNOWN_OPERATIONS = ", ".join(Operation)
 
 
 def _plain(said: str) -> str:

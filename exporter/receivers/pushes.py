@@ -1,55 +1,34 @@
 """Receives executions and outcomes that programs tell of themselves."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
 
 from exporter.errors import BadRequestError, NotNowError
 from exporter.interfaces import Batch, ExecutionStore, Position
+from exporter.pushed.batch import batch_records
+from exporter.pushed.reading import Told, read_executions, read_outcomes
+from exporter.pushed.said import SaidExecution, SaidOutcome
 from exporter.receivers.intake import Delivery, Intake, Receipt
-from exporter.records import Execution, Record
+from exporter.records import Execution
 from exporter.settings import ExecutionsSettings
 
 _JSON, _LINES = "application/json", "application/x-ndjson"
 _LINE_TYPES = (_LINES, "application/jsonl", "application/jsonlines")
 _IDLE_SECONDS = 0.5
 _MOST_TOLD = 500  # executions of a batch
-
-
-class Told(Protocol):
-    """A request that was understood."""
-
-    @property
-    def count(self) -> int:
-        """How many executions or outcomes it tells."""
-
-    @property
-    def execution_ids(self) -> Sequence[str]:
-        """The executions that it tells."""
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """What its sender should know: a key that is not known …"""
-
-    def records(
-        self, source: str, now: datetime, stored: Mapping[str, datetime]
-    ) -> Sequence[Record]:
-        """Return its records; `stored` is the time key of each execution that is known."""
-
-
-Read = Callable[[bytes, bool], Told]
-"""Reads a body, by whether it holds lines; BadRequestError where it cannot be."""
+_Told = Told[SaidExecution] | Told[SaidOutcome]
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """One of the two routes that lead to the same source."""
 
-    read: Read
-    intake: Intake[Told]
+    read: Callable[..., _Told]
+    intake: Intake[_Told]
+    clock: Callable[[], datetime]
 
     def accept(self, body: bytes, content_type: str) -> "Future[Receipt]":
         """Take a request, unpacked; the future is done once it is stored.
@@ -62,7 +41,7 @@ class Route:
             raise BadRequestError(
                 f"Content-Type {content_type!r} is not known; send {_JSON} or {_LINES}", status=415
             )
-        told = self.read(body, content_type in _LINE_TYPES)
+        told = self.read(body, is_lines=content_type in _LINE_TYPES, now=self.clock())
         delivery = Delivery(told, max(told.count, 1))
         self.intake.offer(delivery)
         return delivery.answer
@@ -78,8 +57,6 @@ class PushesReceiver:
         settings: ExecutionsSettings,
         store: ExecutionStore,
         *,
-        read_executions: Read,
-        read_outcomes: Read,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         poll_seconds: float,
     ) -> None:
@@ -87,9 +64,9 @@ class PushesReceiver:
         self._store = store
         self._clock = clock
         self._poll_seconds = poll_seconds
-        self._intake: Intake[Told] = Intake()
-        self.executions = Route(read_executions, self._intake)
-        self.outcomes = Route(read_outcomes, self._intake)
+        self._intake: Intake[_Told] = Intake()
+        self.executions = Route(read_executions, self._intake, clock)
+        self.outcomes = Route(read_outcomes, self._intake, clock)
 
     @property
     def name(self) -> str:
@@ -112,29 +89,30 @@ class PushesReceiver:
         ends = time.monotonic() + self._poll_seconds
         if not position.caught_up:
             yield Batch(records=[], cursor={}, caught_up=True)
-        while not self._intake.is_closed and time.monotonic() < ends:
-            taken = self._intake.take(_MOST_TOLD, _IDLE_SECONDS)
+        while not self._intake.is_closed:
+            taken = self._intake.take(_MOST_TOLD, min(_IDLE_SECONDS, self._poll_seconds))
             if taken:
                 yield from self._store_all(taken)
+            if time.monotonic() >= ends:
+                return
 
-    def _store_all(self, taken: Sequence[Delivery[Told]]) -> Iterator[Batch]:
+    def _store_all(self, taken: Sequence[Delivery[_Told]]) -> Iterator[Batch]:
         """Store the requests in one transaction, in the order they came, and answer each."""
         with self._intake.storing(taken):
             now = self._clock()
-            ids = sorted({name for delivery in taken for name in delivery.content.execution_ids})
-            stored = dict(self._store.created_at_of(self.name, ids)) if ids else {}
-            records: list[Record] = []
-            for delivery in taken:
-                told = delivery.content.records(self.name, now, stored)
-                records += told
-                # The next request may tell of the same executions again.
-                stored |= {
-                    record.execution_id: record.created_at
-                    for record in told
-                    if isinstance(record, Execution)
-                }
+            records = batch_records(
+                [delivery.content for delivery in taken],
+                source=self.name,
+                now=now,
+                store=self._store,
+            )
+            # A clock that is ahead must not look fresh for ever.
             newest_at = max(
-                (record.created_at for record in records if isinstance(record, Execution)),
+                (
+                    min(record.created_at, now)
+                    for record in records
+                    if isinstance(record, Execution)
+                ),
                 default=None,
             )
             yield Batch(records=records, cursor={}, caught_up=True, newest_at=newest_at)

@@ -71,7 +71,7 @@ class WholeExecution:
     source: str
     execution_id: str
     created_at: datetime
-    stored_created_at: datetime | None = None  # under which it is stored, if under another time
+    stored_created_at: datetime | None  # under which it is stored; None: it never was
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,7 +62,12 @@ def _move(connection: Connection) -> None:
         connection.execute(statement.encode())
 
 
-def end(connection: Connection, steps: Sequence[Step], calls: Sequence[LlmCall]) -> None:
+def end(
+    connection: Connection,
+    wholes: Sequence[WholeExecution],
+    steps: Sequence[Step],
+    calls: Sequence[LlmCall],
+) -> None:
     """Retract the steps and calls that are stored of the noted executions and are not among these.
 
     To be called after their records were merged.
@@ -107,3 +112,5 @@ def end(connection: Connection, steps: Sequence[Step], calls: Sequence[LlmCall])
     signals.roll_up(connection, _STATEMENTS["retracted_step_signals"])
     for name in ("retract_calls", "retract_call_texts", "retract_steps", "retract_step_texts"):
         connection.execute(_STATEMENTS[name].encode())
+    sources = sorted({whole.source for whole in wholes})
+    connection.execute(_STATEMENTS["forget_workflows"].encode(), {"sources": sources})

@@ -22,6 +22,7 @@ from exporter.sources.providers.vertex import source as vertex
 from exporter.sources.providers.xai import source as xai
 from exporter.sources.status.settings import StatusPagesSettings
 from exporter.sources.status.source import StatusPagesSource
+from exporter.sources.workflows.jsonl.source import JsonlSettings, JsonlSource
 from exporter.sources.workflows.n8n.source import N8nSettings, N8nSource
 
 
@@ -37,6 +38,7 @@ class Kind:
 
 KINDS: Mapping[str, Kind] = {
     "n8n": Kind(N8nSettings, N8nSource),
+    "jsonl": Kind(JsonlSettings, JsonlSource),
     "openai": Kind(openai.OpenAiSettings, openai.source, role="provider"),
     "anthropic": Kind(anthropic.AnthropicSettings, anthropic.source, role="provider"),
     "openrouter": Kind(openrouter.OpenRouterSettings, openrouter.source, role="provider"),

@@ -119,7 +119,14 @@ def test_unknown_tokens_have_no_price(tokens: tuple[int | None, int | None]) -> 
 def test_a_cost_that_was_reported_stays() -> None:
     reported = replace(call(), cost_usd=Decimal("7"), cost_source=CostSource.REPORTED)
 
-    assert reported is Pricing([own("gpt-4o-mini")]).priced(reported)
+    priced = Pricing([own("gpt-4o-mini")]).priced(reported)
+
+    assert (priced.cost_usd, priced.cost_source) == (Decimal("7"), CostSource.REPORTED)
+
+
+def test_the_context_window_of_a_known_model_is_told() -> None:
+    assert Pricing().priced(call()).context_window_tokens == 128_000
+    assert Pricing().priced(replace(call(), model="ours")).context_window_tokens is None
 
 
 def test_a_call_that_used_no_tokens_costs_nothing() -> None:

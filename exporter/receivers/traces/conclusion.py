@@ -1,9 +1,15 @@
-"""The spans of a trace → records."""
+"""The spans of a trace → records: what they say together, in whatever order they came."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from exporter.records import Record, Span
+from exporter.receivers.traces.execution import execution_of
+from exporter.receivers.traces.execution_span import execution_span
+from exporter.receivers.traces.llm_calls import inferences, llm_calls
+from exporter.receivers.traces.purpose import Purposes
+from exporter.receivers.traces.steps import steps
+from exporter.receivers.traces.tree import tree_of
+from exporter.records import Record, Span, WholeExecution
 from exporter.settings import TracesSettings
 
 
@@ -15,5 +21,28 @@ def concluded(
     stored_created_at: datetime | None,
     is_over: bool,
 ) -> list[Record]:
-    """Conclude from all spans of a trace."""
-    raise NotImplementedError
+    """Conclude from all spans of a trace, at least one.
+
+    The records depend on the set of spans only. `is_over`: no span came for `settings.silence`.
+    `stored_created_at`: the time key under which the execution is stored; None: it never was.
+    """
+    tree = tree_of(spans)
+    found = execution_span(tree, is_over=is_over)
+    created_at = (found.span or tree.spans[0]).started_at
+    purposes = Purposes(tree, settings, found.span)
+    execution = execution_of(
+        source, tree, found, purposes.of_execution, created_at, is_over=is_over
+    )
+    calls = inferences(tree)
+    whole = WholeExecution(
+        source=source,
+        execution_id=execution.execution_id,
+        created_at=created_at,
+        stored_created_at=stored_created_at,
+    )
+    return [
+        whole,
+        execution,
+        *steps(tree, execution, found.span, calls),
+        *llm_calls(tree, calls, execution, found.span, purposes),
+    ]

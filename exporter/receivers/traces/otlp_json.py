@@ -202,9 +202,10 @@ def _value(value: _AnyValue | None, depth: int = 0) -> Json:  # noqa: PLR0911 - 
 
 def _integer(value: str | int) -> int | None:
     try:
-        return int(value)
+        number = int(value)
     except ValueError:
         return None
+    return number if -(2**63) <= number < 2**63 else None
 
 
 def _double(value: float | str) -> float | None:

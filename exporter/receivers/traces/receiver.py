@@ -93,14 +93,16 @@ class TracesReceiver:
         if not position.caught_up:
             yield Batch(records=[], cursor={}, caught_up=True)
         look_at = self._clock()
-        while not self._intake.is_closed and time.monotonic() < ends:
-            taken = self._intake.take(_MOST_SPANS, _IDLE_SECONDS)
+        while not self._intake.is_closed:
+            taken = self._intake.take(_MOST_SPANS, min(_IDLE_SECONDS, self._poll_seconds))
             if taken:
                 yield from self._store_all(taken)
                 look_at = min(look_at, self._clock() + _PAUSE)
             if self._clock() >= look_at:
                 is_done = yield from self._conclude()
                 look_at = self._clock() + _PAUSE if is_done else self._clock()
+            if time.monotonic() >= ends:
+                return
 
     def _store_all(self, taken: Sequence[Delivery[_Body]]) -> Iterator[Batch]:
         """Store the requests in one transaction, and answer each of them."""
@@ -108,8 +110,8 @@ class TracesReceiver:
             now = self._clock()
             spans = [span for delivery in taken for span in delivery.content.received.spans]
             counts = Counter(span.trace_id for span in spans)
-            settled = self._store.settled_traces(self.name, list(counts))
-            kept = [span for span in spans if span.trace_id not in settled]
+            closed = self._store.closed_traces(self.name, list(counts))
+            kept = [span for span in spans if span.trace_id not in closed]
             rejected = sum(delivery.content.received.rejected for delivery in taken)
             records: list[Record] = [
                 *kept,
@@ -122,7 +124,7 @@ class TracesReceiver:
                         look_at=now + _PAUSE,
                     )
                     for trace_id, count in counts.items()
-                    if trace_id not in settled
+                    if trace_id not in closed
                 ),
                 *(one for delivery in taken for one in delivery.content.forwardings),
             ]
@@ -134,7 +136,7 @@ class TracesReceiver:
                 omissions={"late_span": len(spans) - len(kept), "rejected_span": rejected},
             )
         for delivery in taken:
-            delivery.stored(_receipt(delivery.content.received, settled))
+            delivery.stored(_receipt(delivery.content.received, closed))
 
     def _conclude(self) -> Generator[Batch, None, bool]:
         """Conclude from traces whose time has come; return whether none is left."""
@@ -171,11 +173,13 @@ def _ended_at(span: Span) -> datetime:
     return span.started_at + timedelta(seconds=span.duration_seconds)
 
 
-def _receipt(received: Received, settled: Collection[str]) -> Receipt:
-    late = sum(span.trace_id in settled for span in received.spans)
+def _receipt(received: Received, closed: Collection[str]) -> Receipt:
+    late = sum(span.trace_id in closed for span in received.spans)
     notes = list(received.reasons)
     if late:
-        notes.append("the trace has settled (receivers.traces.late): its other spans are gone")
+        notes.append(
+            "the trace has settled (receivers.traces.late), or has more spans than are read"
+        )
     return Receipt(
         accepted=len(received.spans) - late,
         rejected=received.rejected + late,

@@ -118,7 +118,7 @@ FROM workflows w
 WHERE w.source = %(source)s AND (w.active OR EXISTS (
     SELECT FROM executions_hourly h
     WHERE h.source = w.source AND h.workflow_id = w.workflow_id
-        AND h.bucket_start > now() - interval '30 days'
+        AND h.bucket_start > now() - interval '30 days' AND h.runs > 0
 ))
 GROUP BY w.workflow
 

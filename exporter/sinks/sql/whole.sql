@@ -110,3 +110,11 @@ WHERE t.source = w.source AND t.execution_id = w.execution_id AND t.created_at =
         SELECT FROM staged_told k WHERE k.kind = 'step_text' AND k.source = t.source
             AND k.execution_id = t.execution_id AND k.id = t.step_id
     )
+
+-- name: forget_workflows
+-- A name that only an unfinished execution had: no workflow was ever called so.
+DELETE FROM workflows w
+WHERE w.source = ANY(%(sources)s) AND w.active IS NULL AND NOT EXISTS (
+    SELECT FROM executions_hourly h
+    WHERE h.source = w.source AND h.workflow_id = w.workflow_id AND h.runs > 0
+)

@@ -7,9 +7,9 @@ from exporter.errors import SourceError
 from exporter.records import CostSource, ExecutionStatus, LlmCall, Operation
 from exporter.sources.polling.call_log import Tokens
 from exporter.sources.polling.call_words import CallDimensions
-from exporter.sources.polling.vendor_names import UNKNOWN, provider_named
 from exporter.sources.polling.wire import dollars
 from exporter.sources.providers.helicone.request_log import LoggedRequest, Whole
+from exporter.vendor_names import UNKNOWN, provider_named
 
 _SESSION = "helicone-session-id"
 _NOT_CACHED = (None, "", "00000000-0000-0000-0000-000000000000")

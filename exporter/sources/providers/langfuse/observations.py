@@ -17,9 +17,9 @@ from exporter.sources.polling.call_log import Tokens
 from exporter.sources.polling.call_words import CallDimensions
 from exporter.sources.polling.paging import pages
 from exporter.sources.polling.spans import Span
-from exporter.sources.polling.vendor_names import UNKNOWN, provider_named
 from exporter.sources.polling.versions import newest
 from exporter.sources.polling.wire import Count, dollars, plausible, rfc3339
+from exporter.vendor_names import UNKNOWN, provider_named
 
 OPERATIONS = {"GENERATION": Operation.CHAT, "EMBEDDING": Operation.EMBEDDINGS}
 """Types of observation that are a call of a model."""

@@ -9,9 +9,9 @@ from typing import Any
 from exporter.records import CostSource, ExecutionStatus, LlmCall, Operation
 from exporter.sources.polling.call_log import Tokens
 from exporter.sources.polling.call_words import CallDimensions
-from exporter.sources.polling.vendor_names import UNKNOWN, provider_named
 from exporter.sources.polling.wire import count, dollars, plausible
 from exporter.sources.providers.langsmith.runs import Run
+from exporter.vendor_names import UNKNOWN, provider_named
 
 _ERROR_NAME = re.compile(r"(?:\w+\.)*(\w*(?:Error|Exception|Timeout|Interrupt|Exit))\b")
 _PENDING = "pending"

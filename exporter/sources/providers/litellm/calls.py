@@ -10,8 +10,8 @@ from exporter.records import CostSource, ExecutionStatus, LlmCall, Operation
 from exporter.sources.engine_database import Row
 from exporter.sources.polling.call_log import Tokens
 from exporter.sources.polling.call_words import CallDimensions
-from exporter.sources.polling.vendor_names import UNKNOWN, provider_named
 from exporter.sources.polling.wire import count, dollars
+from exporter.vendor_names import UNKNOWN, provider_named
 
 _OPERATIONS = (
     (re.compile(r"embedding"), Operation.EMBEDDINGS),

@@ -11,6 +11,7 @@ import msgspec
 from exporter.errors import SourceError
 from exporter.records import Execution, ExecutionStatus, Json, Record, Workflow
 from exporter.sources.engine_database import Row
+from exporter.sources.workflows.n8n.content import RunContent
 from exporter.sources.workflows.n8n.flatted import UnreadableRunDataError
 from exporter.sources.workflows.n8n.llm_calls import llm_calls
 from exporter.sources.workflows.n8n.run_data import RunData
@@ -221,6 +222,7 @@ def _decoded(execution: Execution, row: Row) -> Iterator[Record]:
         own = attributes.get(OWN_ATTRIBUTES)
         own = own if isinstance(own, dict) else {}
         attributes[OWN_ATTRIBUTES] = {**own, "trigger_node_type": data.trigger_node_type}
+    received, gave = RunContent(data).of_execution()
     yield replace(
         execution,
         workflow_version=execution.workflow_version or row["workflowVersionId"],
@@ -232,6 +234,8 @@ def _decoded(execution: Execution, row: Row) -> Iterator[Record]:
         # An execution that failed left some items untouched: how many, nobody knows.
         items_failed=items_failed if is_success and items_total else None,
         attributes=attributes,
+        input=received,
+        output=gave,
     )
     yield from steps(data, execution)
     yield from llm_calls(data, execution)

@@ -40,6 +40,7 @@ class FlattedDocument:
     """Lazy access; containers are returned shallow, their strings still being indexes."""
 
     def __init__(self, text: str) -> None:
+        self.characters = len(text)
         try:
             self._elements = _ARRAY.decode(text)
             self._decoded: dict[int, Json] = {}
@@ -59,17 +60,19 @@ class FlattedDocument:
 
     def _element(self, index: int) -> Json:
         if index not in self._decoded:
-            if index >= len(self._elements):
-                raise UnreadableRunDataError(f"there is no element {index}")
             self._decoded[index] = decode_json(bytes(self._elements[index]))
         return self._decoded[index]
 
+    def _place(self, index: str) -> int:
+        if not (index.isascii() and index.isdecimal() and len(index) < _LONGEST_INDEX):
+            raise UnreadableRunDataError(f"{index[:20]!r} is no index")
+        place = int(index)
+        if place >= len(self._elements):
+            raise UnreadableRunDataError(f"there is no element {index}")
+        return place
+
     def _resolve(self, value: Json) -> Json:
-        if not isinstance(value, str):
-            return value
-        if not (value.isascii() and value.isdecimal() and len(value) < _LONGEST_INDEX):
-            raise UnreadableRunDataError(f"{value[:20]!r} is no index")
-        return self._element(int(value))
+        return self._element(self._place(value)) if isinstance(value, str) else value
 
     def get(self, container: Json, *path: str | int) -> Json:
         """Follow keys and positions from a shallow container; None where the path ends early."""
@@ -104,3 +107,13 @@ class FlattedDocument:
         found = self.get(container, *path)
         is_number = isinstance(found, int | float) and not isinstance(found, bool)
         return found if is_number and 0 <= found < float("inf") else None  # type: ignore[operator,return-value]  # narrowed by is_number
+
+    def json_of_text(self, index: str, most: int) -> str | None:
+        """Return the JSON of the text at an index, of a long one the beginning; None: no text."""
+        place = self._place(index)
+        if place in self._decoded:
+            element = self._decoded[place]
+            return json.dumps(element[:most]) if isinstance(element, str) else None
+        # It is JSON already, and need not be taken apart.
+        raw = memoryview(self._elements[place])
+        return str(raw[: 4 * most], "utf-8", "ignore") if bytes(raw[:1]) == b'"' else None

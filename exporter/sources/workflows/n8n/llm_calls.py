@@ -6,6 +6,7 @@ n8n keeps them in two places that must not be added to what chains and agents re
 
 from collections.abc import Iterator
 
+from exporter.n8n_node_kinds import is_vendor_node
 from exporter.records import Execution, ExecutionStatus, Json, LlmCall, Operation
 from exporter.sources.workflows.n8n import nodes
 from exporter.sources.workflows.n8n.run_data import NodeRun, RunData
@@ -24,9 +25,7 @@ def llm_calls(data: RunData, execution: Execution) -> Iterator[LlmCall]:
             yield _sub_node_call(data, execution, run)
         elif "ai_embedding" in outputs:
             yield _call(data, execution, run, operation=Operation.EMBEDDINGS)
-        elif nodes.is_vendor_node(run.node_type) or data.document.get(
-            run.task, "metadata", "tokenUsage"
-        ):
+        elif is_vendor_node(run.node_type) or data.document.get(run.task, "metadata", "tokenUsage"):
             yield _vendor_call(data, execution, run)
 
 

@@ -22,8 +22,9 @@ from exporter.sources.workflows.n8n.progress import Progress
 from exporter.sources.workflows.n8n.tables import N8nTables
 from exporter.sources.workflows.n8n.workflows import read_workflows
 
-BATCH_BYTES = 32 * 1024 * 1024
-"""Run data decoded for one transaction; an execution may be larger, then it goes alone."""
+BATCH_BYTES = 8 * 1024 * 1024
+"""Run data decoded for one transaction; an execution may be larger, then it goes alone. What its
+steps received and gave on may take up eight times as much memory."""
 METADATA_OVERLAP = 200
 """Rows of metadata below the newest that may not be committed when the first poll begins."""
 WORKFLOWS_EVERY = timedelta(minutes=5)

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+from exporter.n8n_node_kinds import step_kind
 from exporter.records import Execution, ExecutionStatus, Json, Step, StepKind
 from exporter.sources.workflows.n8n import nodes
+from exporter.sources.workflows.n8n.content import RunContent, failure_attributes
 from exporter.sources.workflows.n8n.run_data import NodeRun, RunData
 
 _STATUS = {
@@ -17,7 +19,8 @@ _STATUS = {
 
 
 def steps(data: RunData, execution: Execution) -> Iterator[Step]:
-    """Yield a step per node run."""
+    """Yield a step per node run; what copied runs of a retry received is told by the original."""
+    content = RunContent(data)
     for run in data.node_runs:
         error = data.document.mapping(run.task, "error")
         status = _STATUS.get(data.document.text(run.task, "executionStatus") or "")
@@ -30,7 +33,7 @@ def steps(data: RunData, execution: Execution) -> Iterator[Step]:
             step_id=run.step_id,
             parent_step_id=previous if is_sub_node else None,
             name=run.node,
-            kind=nodes.step_kind(run.node_type) if run.node_type else StepKind.OTHER,
+            kind=step_kind(run.node_type) if run.node_type else StepKind.OTHER,
             status=status or (ExecutionStatus.ERROR if error else ExecutionStatus.SUCCESS),
             started_at=run.started_at,
             duration_seconds=run.duration_seconds,
@@ -41,6 +44,8 @@ def steps(data: RunData, execution: Execution) -> Iterator[Step]:
             error_message=data.document.text(error, "message") if error else None,
             copied_from=data.retry_of if run.copied else None,
             attributes=_step_attributes(data, run, previous if not is_sub_node else None),
+            input=None if run.copied else content.input_of(run),
+            output=None if run.copied else content.output_of(run),
         )
 
 
@@ -54,7 +59,7 @@ def _step_attributes(data: RunData, run: NodeRun, previous: str | None) -> dict[
     child = data.document.text(run.task, "metadata", "subExecution", "executionId")
     if child:
         attributes["child_execution_id"] = child
-    return attributes
+    return attributes | failure_attributes(data, run)
 
 
 def _is_sub_node(data: RunData, run: NodeRun) -> bool:
