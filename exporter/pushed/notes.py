@@ -94,7 +94,7 @@ def _unknown(said: Said, place: str, fate: str) -> Iterator[str]:
 
 @lru_cache(maxsize=1024)
 def _hint(model: type[Said], key: str) -> str:
-    close = get_close_matches(key, _known(model), 1, 0.8)
+    close = get_close_matches(key, _known(model), 1, 0.75)
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 

@@ -40,12 +40,18 @@ class SaidError(Said):
     stack: values.Text = named("stack", "stacktrace", "traceback")
 
 
+def _also(schema: dict[str, Any], other: dict[str, Any]) -> None:
+    schema["anyOf"].append(other)
+
+
 def _error(value: object) -> object:
     return {"message": value} if isinstance(value, str) else value
 
 
 OptionalError = Annotated[
-    SaidError | None, BeforeValidator(lambda value: None if value == "" else _error(value))
+    SaidError | None,
+    BeforeValidator(lambda value: None if value == "" else _error(value)),
+    Field(json_schema_extra=lambda schema: _also(schema, {"type": "string"})),
 ]
 
 

@@ -34,7 +34,10 @@ def run_records(
     times = times_of(said, stored_created_at, now)
     execution = _execution(said, source, times)
     whole = WholeExecution(
-        source=source, execution_id=said.execution_id, created_at=times.created_at
+        source=source,
+        execution_id=said.execution_id,
+        created_at=times.created_at,
+        stored_created_at=stored_created_at,
     )
     return [
         execution,

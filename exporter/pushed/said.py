@@ -166,7 +166,10 @@ class SaidExecution(Using, Lasting):
     steps_completed: values.Count = None
     steps: Annotated[tuple[SaidStep, ...], BeforeValidator(_objects)] = ()
     llm_calls: Annotated[tuple[SaidCall, ...], BeforeValidator(_objects)] = ()
-    outcomes: Annotated[tuple[SaidAchievement, ...], BeforeValidator(_achievements)] = ()
+    outcomes: Annotated[tuple[SaidAchievement, ...], BeforeValidator(_achievements)] = Field(
+        (), json_schema_extra=lambda schema: schema.update(type=["array", "object"])
+    )
+    """What it achieved: {name: value, …}, or a list of {name, value, unit, id, at}."""
 
     @property
     def workflow_name(self) -> str:

@@ -3,8 +3,8 @@
 import random
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from datetime import timedelta
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection, HTTPException
 from multiprocessing import get_context
 from pathlib import Path
@@ -14,7 +14,7 @@ import pytest
 from exporter.demo.embedded_postgres import free_port
 from tests import databases
 from tests.faults.receiving_process import receive_until_killed
-from tests.receivers.otlp_requests import BEGUN, PROTOBUF, Sent, as_protobuf, span_id
+from tests.receivers.otlp_requests import PROTOBUF, Sent, as_protobuf, span_id
 from tests.receivers.pushing import traces_into
 from tests.sources.by_hand import differences, stored, wait_until
 
@@ -97,10 +97,13 @@ class Senders:
             self.acknowledged.add(number)
 
     def _is_acknowledged(self, body: bytes) -> bool:
-        connection = HTTPConnection("127.0.0.1", self._port, timeout=20)
-        with suppress(OSError, HTTPException):
+        with (
+            suppress(OSError, HTTPException),
+            closing(HTTPConnection("127.0.0.1", self._port, timeout=20)) as connection,
+        ):
             connection.request("POST", "/v1/traces", body, {"Content-Type": PROTOBUF})
-            return connection.getresponse().status == 200
+            with connection.getresponse() as answer:
+                return answer.status == 200
         return False
 
 
@@ -120,7 +123,7 @@ def test_kills_under_load_lose_and_repeat_nothing_that_was_acknowledged(
         senders.join()
         assert len(senders.acknowledged) == len(requests)
 
-    now = BEGUN + timedelta(hours=1)
+    now = datetime.now(UTC) + timedelta(seconds=5)
     with databases.new_database(plain_server, template=migrated(plain_server)) as clean:
         for url, sent in ((clean, requests), (one_database_url, [])):
             with traces_into(tmp_path, url, now) as traces:

@@ -144,9 +144,8 @@ def test_a_wrong_value_is_refused_with_its_place_and_remedy(
 
 
 def test_a_key_that_looks_like_one_that_is_missing_is_named() -> None:
-    assert (
-        "status: is missing; unknown key 'statuss' (did you mean 'status'?)"
-        == refused({"execution_id": 1, "workflow": "w", "statuss": "ok"})
+    assert "status: is missing; unknown key 'statuss' (did you mean 'status'?)" == refused(
+        {"execution_id": 1, "workflow": "w", "statuss": "ok"}
     )
 
 
@@ -157,8 +156,9 @@ def test_keys_that_are_not_known_are_told_back_once_with_how_often_they_came() -
         now=NOW,
     )
 
-    assert "line 1 and 2 more: unknown key 'teem' was kept in attributes (did you mean 'team'?)" in (
-        told.notes
+    assert (
+        "line 1 and 2 more: unknown key 'teem' was kept in attributes (did you mean 'team'?)"
+        in (told.notes)
     )
 
 

@@ -404,9 +404,7 @@ def test_the_cost_of_a_run_is_never_added_to_that_of_its_calls() -> None:
     )
 
     assert [Decimal("0.1"), None] == [call.cost_usd for call in calls(records)]
-    assert {"reported_cost_usd": 0.5, "reported_model": "m"} == (
-        one_execution(records).attributes
-    )
+    assert {"reported_cost_usd": 0.5, "reported_model": "m"} == (one_execution(records).attributes)
 
 
 def test_money_is_exact() -> None:
@@ -423,9 +421,11 @@ def test_money_is_exact() -> None:
 
 
 def test_numbers_among_attributes_lose_no_digit() -> None:
-    written = b'{"execution_id": 1, "workflow": "w", "status": "ok", "a": 0.1, "b": 1.10, "c": 1e400, '
+    written = (
+        b'{"execution_id": 1, "workflow": "w", "status": "ok", "a": 0.1, "b": 1.10, "c": 1e400, '
+    )
     written += b'"d": 0.1234567890123456789012, "e": 12345678901234567890}'
-    from exporter.pushed.reading import read_executions  # noqa: PLC0415
+    from exporter.pushed.reading import read_executions
 
     found = one_execution(Stored().told(read_executions(written, is_lines=False, now=NOW)))
     assert {

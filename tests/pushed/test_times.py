@@ -25,8 +25,10 @@ LATER = NOW + timedelta(hours=3)
         ({"finished_at": ENDED, "duration_seconds": 10}, BEGAN_AT, BEGAN_AT, ENDED_AT),
         ({"timestamp": ENDED, "duration_ms": 10_000}, BEGAN_AT, BEGAN_AT, ENDED_AT),
         ({"started_at": BEGAN, "timestamp": ENDED}, BEGAN_AT, BEGAN_AT, ENDED_AT),
-        ({"created_at": CREATED, "started_at": BEGAN, "finished_at": ENDED}, CREATED_AT, BEGAN_AT)
-        + (ENDED_AT,),
+        (
+            {"created_at": CREATED, "started_at": BEGAN, "finished_at": ENDED},
+            *(CREATED_AT, BEGAN_AT, ENDED_AT),
+        ),
         ({"created_at": BEGAN, "finished_at": ENDED}, BEGAN_AT, BEGAN_AT, ENDED_AT),
         ({"created_at": BEGAN, "duration_ms": 10_000}, BEGAN_AT, BEGAN_AT, ENDED_AT),
         ({"finished_at": ENDED}, ENDED_AT, None, ENDED_AT),
@@ -38,8 +40,10 @@ LATER = NOW + timedelta(hours=3)
         ({"status": "running", "timestamp": BEGAN}, BEGAN_AT, BEGAN_AT, None),
         ({"status": "running"}, NOW, NOW, None),
         ({"status": "queued"}, NOW, None, None),
-        ({"status": "waiting", "started_at": BEGAN, "finished_at": ENDED}, BEGAN_AT, BEGAN_AT)
-        + (None,),
+        (
+            {"status": "waiting", "started_at": BEGAN, "finished_at": ENDED},
+            *(BEGAN_AT, BEGAN_AT, None),
+        ),
     ],
 )
 def test_times_follow_from_those_that_are_told(

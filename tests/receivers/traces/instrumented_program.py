@@ -51,7 +51,13 @@ def instrument(name: str, otlp_url: str, prices: str | None) -> None:
     exporter = OTLPSpanExporter(endpoint=f"{otlp_url}/v1/traces")
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
-    if name.startswith("openai-v2"):
+    if name == "genai":
+        from opentelemetry.instrumentation.genai.anthropic import AnthropicInstrumentor
+        from opentelemetry.instrumentation.genai.openai import OpenAIInstrumentor
+
+        OpenAIInstrumentor().instrument()
+        AnthropicInstrumentor().instrument()
+    elif name == "openai-v2":
         from opentelemetry.instrumentation.openai_v2 import OpenAIInstrumentor
 
         OpenAIInstrumentor().instrument()
@@ -186,7 +192,7 @@ def main(
     from opentelemetry import trace
 
     calls = openai_calls(openai_url, api_key)
-    if not name.startswith("openai-v2"):
+    if name != "openai-v2":
         calls += anthropic_calls(anthropic_url, api_key)
     tracer = trace.get_tracer("content")
     with tracer.start_as_current_span(WORKFLOW, attributes={"aiwf.workflow": WORKFLOW}):

@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from exporter.interfaces import Batch, Cursor, OpenExecution
@@ -12,7 +13,7 @@ from exporter.pushed.outcomes import outcome_record
 from exporter.pushed.reading import NotReadableError
 from exporter.pushed.runs import run_records
 from exporter.pushed.said import SaidExecution, SaidOutcome
-from exporter.records import Execution, Outcome, Record
+from exporter.records import Execution, Outcome, Record, WholeExecution
 from exporter.sources.workflows.jsonl.line_meaning import NoTimeError, meaning_of
 from exporter.sources.workflows.jsonl.log_lines import LONGEST_LINE, Line
 
@@ -81,7 +82,13 @@ class Reading:
             now=self._now,
             stored_created_at=self._open_since.pop(said.execution_id, None),
         )
-        self._records += told
+        # Whether it is stored already, nobody knows here: what it had may have to go.
+        self._records += [
+            replace(record, stored_created_at=record.created_at)
+            if isinstance(record, WholeExecution)
+            else record
+            for record in told
+        ]
         if not said.status.is_final:
             self._open_since |= {
                 record.execution_id: record.created_at

@@ -30,6 +30,7 @@ class RunContent:
     def __init__(self, data: RunData) -> None:
         self._data = data
         self._left = 8 * data.document.characters + 8 * LONGEST_TEXT
+        self._outputs: dict[str, str | None] = {}
 
     def input_of(self, run: NodeRun) -> str | None:
         """Return what a run received; None where it is all that the one step before it gave on."""
@@ -47,6 +48,11 @@ class RunContent:
 
     def output_of(self, run: NodeRun) -> str | None:
         """Return what a run gave on; None where it came to nothing."""
+        if run.step_id not in self._outputs:
+            self._outputs[run.step_id] = self._output(run)
+        return self._outputs[run.step_id]
+
+    def _output(self, run: NodeRun) -> str | None:
         document = self._data.document
         outputs = document.mapping(run.task, "data")
         connection = _MAIN if _MAIN in outputs else next(iter(outputs), None)

@@ -222,7 +222,8 @@ def _decoded(execution: Execution, row: Row) -> Iterator[Record]:
         own = attributes.get(OWN_ATTRIBUTES)
         own = own if isinstance(own, dict) else {}
         attributes[OWN_ATTRIBUTES] = {**own, "trigger_node_type": data.trigger_node_type}
-    received, gave = RunContent(data).of_execution()
+    content = RunContent(data)
+    received, gave = content.of_execution()
     yield replace(
         execution,
         workflow_version=execution.workflow_version or row["workflowVersionId"],
@@ -237,7 +238,7 @@ def _decoded(execution: Execution, row: Row) -> Iterator[Record]:
         input=received,
         output=gave,
     )
-    yield from steps(data, execution)
+    yield from steps(data, execution, content)
     yield from llm_calls(data, execution)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import lru_cache
 
 from exporter.records import Json
 from exporter.sources.workflows.n8n.flatted import FlattedDocument
@@ -13,6 +14,12 @@ SECRET_NAMES = frozenset(
 )
 """Headers and fields, in lower case, whose values are never written: webhooks receive them."""
 HIDDEN = "[hidden]"
+
+
+@lru_cache(maxsize=4096)
+def _named(key: str) -> tuple[str, bool]:
+    """Return how a value's name is written, and whether its value is not."""
+    return json.dumps(key, ensure_ascii=False) + ":", key.lower() in SECRET_NAMES
 
 
 class JsonWriter:
@@ -56,8 +63,12 @@ class JsonWriter:
         match value:
             case dict():
                 for place, key in enumerate(value):
-                    self.put(f"{',' if place else '{'}{json.dumps(key, ensure_ascii=False)}:")
-                    yield from self._member(value, key)
+                    named, is_secret = _named(key)
+                    self.put("," + named if place else "{" + named)
+                    if is_secret:
+                        self.put(f'"{HIDDEN}"')
+                    else:
+                        yield from self._member(value, key)
                 self.put("}" if value else "{}")
             case list():
                 for place in range(len(value)):
@@ -70,9 +81,6 @@ class JsonWriter:
     def _member(
         self, container: dict[str, Json] | list[Json], place: str | int
     ) -> Iterator[dict[str, Json] | list[Json]]:
-        if isinstance(place, str) and place.lower() in SECRET_NAMES:
-            self.put(f'"{HIDDEN}"')
-            return
         member = container[place]  # type: ignore[index]  # each by its own kind
         if isinstance(member, str):
             text = self._document.json_of_text(member, max(self._left, 1))

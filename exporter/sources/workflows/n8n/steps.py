@@ -18,9 +18,9 @@ _STATUS = {
 }
 
 
-def steps(data: RunData, execution: Execution) -> Iterator[Step]:
+def steps(data: RunData, execution: Execution, content: RunContent | None = None) -> Iterator[Step]:
     """Yield a step per node run; what copied runs of a retry received is told by the original."""
-    content = RunContent(data)
+    content = content or RunContent(data)
     for run in data.node_runs:
         error = data.document.mapping(run.task, "error")
         status = _STATUS.get(data.document.text(run.task, "executionStatus") or "")
