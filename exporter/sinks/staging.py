@@ -1,13 +1,16 @@
 """Records → rows of temporary tables, by binary COPY."""
 
 import hashlib
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import psycopg
 from psycopg.types.json import Jsonb
 
@@ -148,7 +151,7 @@ def _converter(column: str, sql_type: str) -> Callable[[Any], object]:
     return _CONVERTERS.get(sql_type, _as_it_is)
 
 
-def _as_it_is(value: object) -> object:
+def _as_it_is(value: Any) -> Any:
     return value
 
 
@@ -163,6 +166,15 @@ def _finite(value: float | None) -> float | None:
 def _amount(value: Decimal | None) -> Decimal | None:
     is_amount = value is not None and value.is_finite() and abs(value) < _LARGEST_COUNT
     return value if is_amount else None
+
+
+def _encoded(value: Any) -> bytes:
+    """Return JSON; what PostgreSQL's jsonb cannot hold is found only where it could be."""
+    with suppress(UnicodeEncodeError, OverflowError):
+        encoded = msgspec.json.encode(value)
+        if b"\\u0000" not in encoded:
+            return encoded
+    return json.dumps(_json(value)).encode()
 
 
 def _json(value: Any) -> Any:
@@ -182,7 +194,7 @@ def _json(value: Any) -> Any:
 _CONVERTERS: Mapping[str, Callable[[Any], object]] = {
     "text": lambda text: None if text is None else storable(text),
     "text[]": lambda texts: [storable(text) for text in texts],
-    "jsonb": lambda mapping: Jsonb(_json(mapping)),
+    "jsonb": lambda mapping: Jsonb(_encoded(mapping), dumps=_as_it_is),
     "bigint": _count,
     "integer": _count,
     "double precision": _finite,
@@ -201,6 +213,8 @@ def fitted(text: str) -> str:
 
 def storable(text: str) -> str:
     """Remove what PostgreSQL's text cannot hold: NUL, and halves of surrogate pairs."""
+    if text.isascii() and "\0" not in text:
+        return text
     try:
         return text.replace("\0", "").encode().decode()
     except UnicodeEncodeError:

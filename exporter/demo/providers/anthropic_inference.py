@@ -36,7 +36,8 @@ class AnthropicInference:
 
     def answer(self, request: Request, now: datetime) -> Answer:
         """Answer a request at a moment."""
-        if request.headers.get("x-api-key") != self.api_key:
+        bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if self.api_key not in {request.headers.get("x-api-key"), bearer}:
             return self.refuse(401, "invalid x-api-key")
         if (request.method, request.path) != ("POST", "/v1/messages"):
             return self.refuse(404, "Not found")
@@ -188,11 +189,8 @@ def _stream(call: ServedCall, said: inference.Answer) -> Iterable[dict[str, obje
         yield {"type": "content_block_delta", "index": 0, "delta": delta}
     yield {"type": "content_block_stop", "index": 0}
     ended = {"stop_reason": call.finish_reason, "stop_sequence": None}
-    yield {
-        "type": "message_delta",
-        "delta": ended,
-        "usage": {"output_tokens": call.output_tokens},
-    }
+    # The last usage repeats the first, with all output.
+    yield {"type": "message_delta", "delta": ended, "usage": _usage(call, call.output_tokens)}
     yield {"type": "message_stop"}
 
 
