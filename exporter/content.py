@@ -1,11 +1,11 @@
 """What is kept of prompts and responses: the capture setting and the redaction, in one place."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from exporter.records import Execution, Json, LlmCall, Step
+from exporter.records import Execution, Json, LlmCall, Span, Step
 from exporter.settings import ContentSettings
 
 _REDACTIONS = {
@@ -62,6 +62,39 @@ class ContentPolicy:
             record = replace(record, attributes=self._told(record.attributes))
         return record
 
+    def applied_to_span(self, span: Span) -> Span:
+        """Return a span as it may be stored: redacted, and without prose where none is kept.
+
+        Prose is cut when it becomes a prompt or an input, not here: it may be JSON.
+        """
+        if self._settings.capture == "off" and span.content:
+            span = replace(span, content={})
+        told = (span.attributes, [event.attributes for event in span.events], span.content)
+        together = "\n".join([span.status_message or "", *texts_in(told)])
+        if together == self._redacted(together):  # most of them, and asked once
+            return span
+        return replace(
+            span,
+            status_message=span.status_message and self._redacted(span.status_message),
+            attributes=self._redacted_within(span.attributes),
+            content=self._redacted_within(span.content),
+            events=tuple(
+                replace(event, attributes=self._redacted_within(event.attributes))
+                for event in span.events
+            ),
+        )
+
+    def _redacted_within(self, value: Any) -> Any:
+        match value:
+            case str():
+                return self._redacted(value)
+            case Mapping():
+                return {key: self._redacted_within(child) for key, child in value.items()}
+            case list():
+                return [self._redacted_within(child) for child in value]
+            case _:
+                return value
+
     def _told(self, attributes: Mapping[str, Json]) -> dict[str, Json]:
         told = dict(attributes)
         if isinstance(stack := told.get("error_stack"), str):
@@ -108,3 +141,18 @@ class ContentPolicy:
             else:
                 text = pattern.sub(f"[{name}]", text)
         return text
+
+
+def texts_in(value: object) -> Iterator[str]:
+    """Yield every text of a nested value; keys are names."""
+    match value:
+        case str():
+            yield value
+        case Mapping():
+            for child in value.values():
+                yield from texts_in(child)
+        case list() | tuple():
+            for child in value:
+                yield from texts_in(child)
+        case _:
+            pass

@@ -18,6 +18,7 @@ from exporter.records import (
     LlmCall,
     PageReading,
     Record,
+    Span,
     Step,
     UsageBucket,
 )
@@ -44,6 +45,8 @@ class Preparation:
                 return self._content.applied(self._pricing.priced(record))
             case Execution() | Step():
                 return self._content.applied_to_run(record)
+            case Span():
+                return self._content.applied_to_span(record)
             case BucketWindow():
                 return replace(record, buckets=tuple(map(self._bucket, record.buckets)))
             case _:

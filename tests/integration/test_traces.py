@@ -11,8 +11,8 @@ from exporter.errors import NotNowError
 from tests import databases
 from tests.conftest import connect
 from tests.receivers.otlp_requests import BEGUN, GUIDE, TRACE, Sent, span_id
-from tests.receivers.pushing import requests, traces_into
-from tests.sources.by_hand import counters, differences, stored
+from tests.receivers.pushing import Traces, requests, traces_into
+from tests.sources.by_hand import counters, differences, exporter, stored
 
 NOW = BEGUN + timedelta(minutes=1)
 
@@ -242,3 +242,63 @@ def test_a_run_is_counted_once_whatever_it_was_before(
         if "aiwf_executions_total" in str(key) and value
     }
     assert list(counted.values()) == [1]
+
+
+SECRET = "sk-canary0123456789abcdef"
+
+
+def everything_stored(url: str) -> str:
+    with connect(url) as connection:
+        tables = connection.execute(
+            "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'"
+        ).fetchall()
+        return "".join(
+            str(row)
+            for table in tables
+            for row in connection.execute(f"SELECT * FROM {table['name']}").fetchall()
+        )
+
+
+def telling(text: str) -> Sent:
+    return Sent(
+        span_id=span_id(1),
+        error=text,
+        attributes={
+            "http.request.header.authorization": text,
+            "nested": {"list": [text]},
+            "gen_ai.operation.name": "chat",
+            "gen_ai.request.model": "gpt-4o",
+            "gen_ai.input.messages": text,
+        },
+        events=(("exception", 1, {"exception.type": "Error", "exception.stacktrace": text}),),
+    )
+
+
+def test_a_key_in_a_span_is_nowhere_stored(one_database_url: str, tmp_path: Path) -> None:
+    with traces_into(tmp_path, one_database_url, NOW) as traces:
+        traces.push(telling(f"Bearer {SECRET}"))
+        traces.poll()
+        assert SECRET not in everything_stored(one_database_url)
+
+        traces.settle()
+
+    found = everything_stored(one_database_url)
+    assert SECRET not in found
+    assert "[api_key]" in found
+
+
+def test_with_capture_off_no_prose_is_stored_even_for_a_moment(
+    one_database_url: str, tmp_path: Path
+) -> None:
+    with exporter(tmp_path, one_database_url, content={"capture": "off"}, receivers={}) as running:
+        traces = Traces(running.app, running.clock)
+        running.clock.now = NOW
+        traces.push(
+            Sent(
+                span_id=span_id(1),
+                attributes={"gen_ai.input.messages": "the plan", "gen_ai.request.model": "m"},
+            )
+        )
+        traces.poll()
+        assert "the plan" not in everything_stored(one_database_url)
+        assert b"the plan" not in everything_stored(one_database_url).encode()

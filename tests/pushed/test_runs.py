@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from exporter.pushed.reading import read_executions
 from exporter.records import (
     CostSource,
     ExecutionStatus,
@@ -237,7 +238,7 @@ def test_everything_that_a_call_holds_can_be_told() -> None:
             created_at=BEGAN_AT,
             call_id="1",
             step_id="s-1",
-            provider="mistral_ai",
+            provider="mistral",
             model="mistral-large-2411",
             requested_model="mistral-large",
             operation=Operation.CHAT,
@@ -421,11 +422,9 @@ def test_money_is_exact() -> None:
 
 
 def test_numbers_among_attributes_lose_no_digit() -> None:
-    written = (
-        b'{"execution_id": 1, "workflow": "w", "status": "ok", "a": 0.1, "b": 1.10, "c": 1e400, '
-    )
-    written += b'"d": 0.1234567890123456789012, "e": 12345678901234567890}'
-    from exporter.pushed.reading import read_executions
+    numbers = b'"a": 0.1, "b": 1.10, "c": 1e400, "d": 0.1234567890123456789012'
+    rest = b', "e": 12345678901234567890, "status": "ok"}'
+    written = b'{"execution_id": 1, "workflow": "w", ' + numbers + rest
 
     found = one_execution(Stored().told(read_executions(written, is_lines=False, now=NOW)))
     assert {

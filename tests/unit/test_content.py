@@ -2,13 +2,14 @@
 
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.content import ContentPolicy
-from exporter.records import ExecutionStatus, LlmCall, Operation
+from exporter.content import CUT_MARK, ContentPolicy
+from exporter.records import Execution, ExecutionStatus, LlmCall, Operation, Step, StepKind
 from exporter.settings import ContentSettings
 
 NOW = datetime(2026, 1, 3, tzinfo=UTC)
@@ -180,3 +181,107 @@ def test_redaction_takes_time_in_proportion_to_the_text(text: str) -> None:
     kept(text, redact=["email", "api_key", "card"])
 
     assert time.process_time() - begun < 0.5
+
+
+# --- executions and steps ------------------------------------------------------------------
+
+
+def step(**texts: Any) -> Step:
+    return Step(
+        source="n8n",
+        execution_id="1",
+        created_at=NOW,
+        step_id="s#0",
+        name="s",
+        kind=StepKind.CODE,
+        status=ExecutionStatus.ERROR,
+        **texts,
+    )
+
+
+def test_off_keeps_nothing_of_what_a_step_received_and_gave_on() -> None:
+    policy = ContentPolicy(ContentSettings(capture="off"))
+
+    told = step(input="in", output="out", attributes={"parameters": "{}", "node_type": "code"})
+    applied = policy.applied_to_run(told)
+
+    assert (None, None) == (applied.input, applied.output)
+    assert {"node_type": "code"} == applied.attributes
+
+
+def test_inputs_and_outputs_are_cut_and_redacted_like_prompts() -> None:
+    policy = ContentPolicy(ContentSettings(redact=("email",), max_chars=12))
+    execution = Execution(
+        source="n8n",
+        execution_id="1",
+        created_at=NOW,
+        workflow_id="w",
+        workflow="w",
+        status=ExecutionStatus.SUCCESS,
+        input="to a@example.com, now",
+        output="x" * 20,
+    )
+
+    for record in (execution, step(input=execution.input, output=execution.output)):
+        applied = policy.applied_to_run(record)
+        assert applied.input == "to [email], … [3 more characters]"
+        assert applied.output == "xxxxxxxxxxxx… [8 more characters]"
+
+
+def test_an_error_is_kept_and_redacted_whatever_is_captured() -> None:
+    policy = ContentPolicy(ContentSettings(capture="off"))
+
+    told = step(error_message=f"used {KEY}", attributes={"error_stack": f"at {KEY}\nat x"})
+    applied = policy.applied_to_run(told)
+
+    assert "used [api_key]" == applied.error_message
+    assert "at [api_key]\nat x" == applied.attributes["error_stack"]
+
+
+def test_a_step_without_texts_is_passed_on_as_it_is() -> None:
+    without = step(attributes={"node_type": "code"})
+
+    assert without is ContentPolicy(ContentSettings()).applied_to_run(without)
+
+
+def test_attributes_of_another_shape_are_passed_on_as_they_are() -> None:
+    odd = {"error_stack": 5, "parameters": {"a": 1}}
+
+    assert odd == ContentPolicy(ContentSettings()).applied_to_run(step(attributes=odd)).attributes
+
+
+# --- applied twice -------------------------------------------------------------------------
+
+PROSE = st.lists(
+    st.sampled_from([KEY, CARD, "a@example.com", "4111111111111111", "12", " ", "-", "Bearer "])
+    | st.text(max_size=5)
+    | st.just(CUT_MARK)
+    | st.integers(0, 99).map(lambda count: f"… [{count} more characters]"),
+    max_size=12,
+).map("".join)
+
+
+@given(text=PROSE, limit=st.integers(1, 60))
+def test_a_text_that_was_prepared_once_is_not_changed_again(text: str, limit: int) -> None:
+    settings = {"max_chars": limit, "redact": ["email", "api_key", "card"]}
+    once = kept(text, **settings)
+
+    assert once is not None
+    assert once == kept(once, **settings)
+
+
+def test_a_cut_text_that_is_cut_shorter_still_counts_what_is_missing() -> None:
+    once = kept("x" * 20, max_chars=10)
+
+    assert once is not None
+    assert "xxxxx… [15 more characters]" == kept(once, max_chars=5)
+
+
+def test_where_nobody_knows_how_much_is_missing_no_number_is_told() -> None:
+    assert f"xxxxx{CUT_MARK}" == kept("x" * 10 + CUT_MARK, max_chars=5)
+
+
+def test_what_a_cut_leaves_of_a_long_number_is_no_card() -> None:
+    assert "[card]… [9 more characters]" == kept(
+        "4111111111111111" + "0" * 9, max_chars=16, redact=["card"]
+    )

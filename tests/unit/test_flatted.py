@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from exporter.demo import flatted
 from exporter.records import Execution, ExecutionStatus
+from exporter.sources.workflows.n8n.content import RunContent
 from exporter.sources.workflows.n8n.flatted import FlattedDocument, UnreadableRunDataError
 from exporter.sources.workflows.n8n.llm_calls import llm_calls
 from exporter.sources.workflows.n8n.run_data import RunData
@@ -70,6 +71,7 @@ def read_all(text: str) -> None:
     data.ran_into_time_limit(EXECUTION)
     items(data)
     list(steps(data, EXECUTION))
+    RunContent(data).of_execution()
     list(llm_calls(data, EXECUTION))
     for name in ("last_node", "parent_execution_id", "trigger_node_type"):
         getattr(data, name)
