@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from exporter import __version__, configuration
@@ -17,6 +18,7 @@ from exporter.log import redact
 from exporter.poll import Poller
 from exporter.preparation import Preparation
 from exporter.pricing import Pricing
+from exporter.receivers.forwarding import Forwarder
 from exporter.receivers.intake import Budget
 from exporter.receiving import POLL_EVERY, Accepting, Receivers
 from exporter.schedule import Schedule
@@ -35,6 +37,7 @@ _HOUSEKEEPING_EVERY = timedelta(hours=6)
 _RHYTHMS_EVERY = timedelta(minutes=5)
 _RETRY_START = timedelta(seconds=10)
 _MOST_RECEIVERS = 2
+_FORWARD_EVERY = timedelta(seconds=2)
 KIND_SETTINGS = {kind: entry.settings for kind, entry in KINDS.items()}
 
 
@@ -80,6 +83,7 @@ class App:
         self._schedule = Schedule(_THREADS)
         self.pollers: list[Poller] = self._build_pollers(self.settings)
         self._receivers = self._build_receivers(self.settings)
+        self._forwarders = self._build_forwarders(self.settings)
         # Before the database answers: a source that is not read must be seen not to be read.
         self._register_sources({})
         self._told_reload(datetime.now(UTC))
@@ -93,6 +97,10 @@ class App:
 
     def _build_receivers(self, built_from: Settings) -> Receivers:
         return Receivers(built_from.receivers, self.sink, self._poller_of(built_from))
+
+    def _build_forwarders(self, built_from: Settings) -> list[Forwarder]:
+        targets = built_from.receivers.traces.forward
+        return [Forwarder(target, self.sink, self.exposition.own) for target in targets]
 
     def _poller_of(self, built_from: Settings) -> Callable[[Source, timedelta], Poller]:
         preparation = _preparation(built_from)
@@ -195,6 +203,12 @@ class App:
         for poller, source in zip(self.pollers, self.settings.sources, strict=True):
             self._schedule.every(source.every, poller.poll, name=f"poll {source.name}")
         self._receivers.start()
+        for forwarder in self._forwarders:
+            self._schedule.every(
+                _FORWARD_EVERY,
+                partial(self._forward, forwarder),
+                name=f"forward {forwarder.target.name}",
+            )
         self._schedule.every(_RHYTHMS_EVERY, self._refresh_rhythms, name="rhythms")
         self._schedule.every(_HOUSEKEEPING_EVERY, self.keep_house, name="housekeeping")
 
@@ -215,6 +229,18 @@ class App:
             self.exposition.rhythms(self.sink.rhythms())
         except SinkError as error:
             log.warning("rhythms.unavailable", extra={"detail": str(error)})
+
+    def _forward(self, forwarder: Forwarder) -> None:
+        """Send on what waits; one exporter at a time."""
+        lease = f"forward {forwarder.target.name}"
+        try:
+            with self.sink.session(lease) as session:
+                if session is not None:
+                    forwarder.run()
+        except SinkError as error:
+            log.warning("forwarding.failed", extra={"detail": str(error)})
+        finally:
+            self.sink.release(lease)
 
     def keep_house(self) -> None:
         """Retention and compression; one exporter at a time."""
@@ -253,7 +279,7 @@ class App:
                 poller.retire()
             known_before = self._told_kinds(self.settings)
             self._receivers.stop()
-            self._receivers = receivers
+            self._receivers, self._forwarders = receivers, self._build_forwarders(fresh)
             for name in known_before.keys() - self._told_kinds(fresh).keys():
                 self.exposition.forget(name)
                 self.sink.release(name)

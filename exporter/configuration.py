@@ -75,7 +75,7 @@ def _is_set(name: str, environ: Mapping[str, str]) -> bool:
 
 
 def _common(environ: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """What variables say of database and web; a file may say otherwise."""
+    """What variables say of database, web and receivers; a file may say otherwise."""
     database: dict[str, Any] = {}
     if _is_set("AIWF_DATABASE_URL", environ):
         database["url"] = {"env": "AIWF_DATABASE_URL"}
@@ -86,7 +86,11 @@ def _common(environ: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         web["listen"] = environ["AIWF_LISTEN"]
     if _is_set("AIWF_TOKEN", environ):
         web["token"] = {"env": "AIWF_TOKEN"}
-    return {"database": database, "web": web}
+    receivers: dict[str, Any] = {}
+    if environ.get("AIWF_FORWARD_TRACES_TO"):
+        target = {"name": "forward", "url": environ["AIWF_FORWARD_TRACES_TO"]}
+        receivers["traces"] = {"forward": [target]}
+    return {"database": database, "web": web, "receivers": receivers}
 
 
 def _from_environment(kinds: Kinds, environ: Mapping[str, str]) -> dict[str, Any]:

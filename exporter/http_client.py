@@ -146,6 +146,15 @@ class HttpClient:
         question = _Question("POST", (), self._headers, body, kind, list(fields.values()))
         return self._answered(path, question, into)
 
+    def send(self, path: str, body: bytes, *, content_type: str) -> Reply:
+        """Hand a body over as it is; it may be sent again where the answer was lost.
+
+        Raises:
+            TransientError, SourceError: as of `get`; RefusedRequestError has the status.
+        """
+        kind = {"Content-Type": content_type}
+        return self._reply(path, _Question("POST", (), self._headers, body, kind))
+
     def ask(
         self, path: str, *, accept: str, headers: Mapping[str, str] = {}, redirects: bool = False
     ) -> Reply:

@@ -22,3 +22,6 @@ print(*tomllib.loads(Path("pyproject.toml").read_text())["build-system"]["requir
 PYTHON
 compile requirements.lock pyproject.toml --extra bedrock --extra vertex # the image has them
 compile requirements-dev.lock pyproject.toml requirements-build.lock -c requirements.lock --all-extras --group dev
+for group in instrumentations instrumentations-older; do
+  compile "requirements-$group.lock" --group "$group"
+done

@@ -8,6 +8,8 @@ It sets, where it can:
     TEST_PLAIN_DATABASE_URL  the same on a PostgreSQL without TimescaleDB
     TEST_PGLITE_URL          PGlite with TimescaleDB Community: put a new name for the path to get a
                              new, empty database; one connection at a time, no COPY FROM STDIN
+    TEST_INSTRUMENTATIONS, TEST_INSTRUMENTATIONS_OLDER
+                             a Python with the instrumentations that traces are tested with
     PROMTOOL, PROMETHEUS, AMTOOL, DOCKER_COMPOSE
                              absolute paths; the same programs come first on PATH
 What is set already is used as it is. What cannot be had is said aloud; with CI set it is an error
@@ -403,6 +405,23 @@ def pglite(folder: Path) -> Iterator[str]:
         yield url
 
 
+# --- Instrumentations ----------------------------------------------------------------------------
+
+
+def instrumentations(group: str) -> Path:
+    """A Python with the packages of a dependency group and nothing of ours, made once."""
+    lock = ROOT / f"requirements-{group}.lock"
+
+    def build(folder: Path) -> None:
+        say(f"packages of {lock.name}: once")
+        run(sys.executable, "-m", "venv", "--without-pip", folder)
+        pip = (sys.executable, "-m", "pip", "--python", folder / "bin/python")
+        run(*pip, "install", "--quiet", "--require-hashes", "--no-deps", "-r", lock)
+
+    key = "\n".join([sys.version, sys.base_prefix, lock.read_text()])
+    return cached(f"{group}-python", key, build) / "bin/python"
+
+
 # --- The whole -----------------------------------------------------------------------------------
 
 
@@ -428,6 +447,12 @@ def services(stack: ExitStack) -> dict[str, str]:
         )
     except UnavailableError as error:
         skip(f"tests of TimescaleDB Community's compression on PGlite ({error})")
+    for group in ("instrumentations", "instrumentations-older"):
+        variable = f"TEST_{group.upper().replace('-', '_')}"
+        try:
+            environment[variable] = os.environ.get(variable) or str(instrumentations(group))
+        except UnavailableError as error:
+            skip(f"tests with the instrumentations of requirements-{group}.lock ({error})")
     return environment
 
 

@@ -66,6 +66,7 @@ def start_grafana(
         "AIWF_DASHBOARD_DATABASE_NAME": database.path.lstrip("/"),
         "AIWF_DASHBOARD_PASSWORD": dashboard_password,
         "AIWF_PROMETHEUS_URL": f"http://{PROMETHEUS}",
+        "AIWF_TEMPO_URL": "http://127.0.0.1:3200",
         # As in docker-compose.yml: receivers that are valid, and routes that lead to none of them.
         "SLACK_WEBHOOK_URL": "https://slack.invalid/not-configured",
         "PAGERDUTY_INTEGRATION_KEY": "not-configured",

@@ -47,6 +47,8 @@ METRICS: Mapping[str, Metric] = {
     "aiwf_source_up": _self("gauge", "Whether the last poll of the source came to its end.", "source"),
     "aiwf_source_problem": _self("gauge", "1 while the source cannot be read until somebody acts, with the reason.", "source", "reason"),
     "aiwf_source_caught_up": _self("gauge", "Whether the first backlog was read; before, its counters are not shown.", "source"),
+    "aiwf_forwarded_bodies_total": _self("counter", "Requests of spans that were sent on (sent), or dropped because the target refused them (refused) or they waited too long (expired).", "target", "outcome"),
+    "aiwf_forwarding_lag_seconds": _self("gauge", "Age of the oldest request of spans that waits to be sent on; 0: none waits.", "target"),
     "aiwf_polls_total": _self("counter", "Polls by how they ended.", "source", "outcome"),
     "aiwf_poll_interval_seconds": _self("gauge", "How often the source is to be polled.", "source"),
     "aiwf_poll_duration_seconds": _self("gauge", "How long the last poll took.", "source"),

@@ -83,12 +83,59 @@ class Prometheus(Strict):
     editable: Literal[False]
 
 
+class NodeGraph(Strict):
+    """Whether a trace is drawn as a graph too."""
+
+    enabled: bool
+
+
+class TempoOptions(Strict):
+    """What the Tempo plugin reads."""
+
+    nodeGraph: NodeGraph  # noqa: N815
+
+
+class CorrelationTarget(Strict):
+    """Where a link leads."""
+
+    url: Annotated[str, Field(pattern=r"^/d/")]
+
+
+class CorrelationConfig(Strict):
+    """Which field of a trace has the link."""
+
+    field: Literal["traceID", "spanID"]
+    target: CorrelationTarget
+
+
+class Correlation(Strict):
+    """A link from what a data source shows to another page."""
+
+    type: Literal["external"]
+    label: Text
+    description: Text
+    config: CorrelationConfig
+
+
+class Tempo(Strict):
+    """A Tempo data source."""
+
+    type: Literal["tempo"]
+    name: Text
+    uid: Uid
+    access: Literal["proxy"]
+    url: Text
+    jsonData: TempoOptions  # noqa: N815
+    correlations: list[Correlation]
+    editable: Literal[False]
+
+
 class DatasourcesFile(Strict):
     """provisioning/datasources/*.yml."""
 
     apiVersion: Literal[1]  # noqa: N815
     prune: bool
-    datasources: list[Annotated[Postgres | Prometheus, Field(discriminator="type")]]
+    datasources: list[Annotated[Postgres | Prometheus | Tempo, Field(discriminator="type")]]
 
     @model_validator(mode="after")
     def _one_default_and_unique_uids(self) -> Self:

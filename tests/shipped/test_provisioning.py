@@ -175,7 +175,7 @@ def test_an_alert_leads_to_a_panel_and_a_runbook_that_exist():
 def test_data_sources_are_those_that_dashboards_and_rules_name():
     uids = {source["uid"] for source in DATASOURCES_FILE["datasources"]}
 
-    assert uids == {"timescaledb", "prometheus"}
+    assert uids == {"timescaledb", "prometheus", "tempo"}
     for rule in GRAFANA_RULES.values():
         assert {query.datasourceUid for query in rule.data} <= uids | {"__expr__"}
 

@@ -98,3 +98,8 @@ CREATE TABLE signals_hourly (
 
 CREATE INDEX executions_execution_id ON executions (execution_id);
 CREATE INDEX executions_trace_id ON executions (trace_id) WHERE trace_id IS NOT NULL;
+CREATE INDEX executions_retry_of ON executions (retry_of) WHERE retry_of IS NOT NULL;
+CREATE INDEX executions_parent_execution_id ON executions (parent_execution_id)
+WHERE parent_execution_id IS NOT NULL;
+CREATE INDEX steps_signals ON steps (created_at DESC) WHERE signals <> '{}';
+CREATE INDEX llm_calls_signals ON llm_calls (created_at DESC) WHERE signals <> '{}';

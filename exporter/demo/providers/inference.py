@@ -31,6 +31,7 @@ def _price(*usd: str) -> ModelPrice:
 # As the providers list them.
 LIST_PRICES: Mapping[str, ModelPrice] = {
     "gpt-4o-mini": _price("0.15", "0.6", "0.075"),
+    "gpt-4.1": _price("2", "8", "0.5"),
     "gpt-5-mini": _price("0.25", "2", "0.025"),
     "text-embedding-3-small": _price("0.02"),
     "claude-haiku-4-5": _price("1", "5", "0.1", "1.25"),

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from exporter.receivers.traces.execution import execution_of
 from exporter.receivers.traces.execution_span import execution_span
-from exporter.receivers.traces.llm_calls import inferences, llm_calls
+from exporter.receivers.traces.inferences import inferences
+from exporter.receivers.traces.llm_calls import llm_calls
 from exporter.receivers.traces.purpose import Purposes
 from exporter.receivers.traces.steps import steps
 from exporter.receivers.traces.tree import tree_of
@@ -34,6 +35,7 @@ def concluded(
         source, tree, found, purposes.of_execution, created_at, is_over=is_over
     )
     calls = inferences(tree)
+    told_as_calls = {span.span_id for call in calls for span in call.spans}
     whole = WholeExecution(
         source=source,
         execution_id=execution.execution_id,
@@ -43,6 +45,6 @@ def concluded(
     return [
         whole,
         execution,
-        *steps(tree, execution, found.span, calls),
-        *llm_calls(tree, calls, execution, found.span, purposes),
+        *steps(tree, execution, found.span, told_as_calls),
+        *llm_calls(calls, execution, found.span, purposes),
     ]

@@ -36,6 +36,7 @@ _KEYS = frozenset(
         "embedding.text",
         "exception.input",
         "llm.function_call",
+        "llm.invocation_parameters",  # of an image, its prompt, too
         "tool.description",
         "tool.json_schema",
         "tool.parameters",
@@ -86,6 +87,8 @@ _PREFIXES = (
     "gen_ai.completion.",
     "gen_ai.content.",
     "gen_ai.framework.pipeline.",
+    "input.images",
+    "output.images",
     "llm.prompts",
     "llm.completions",
     "llm.input_messages",

@@ -7,7 +7,7 @@ opentelemetry-semantic-conventions-ai, openlit/semcov, the AI SDK's and n8n's te
 
 from exporter.n8n_node_kinds import step_kind
 from exporter.receivers.traces.attribute_values import Attributes, text, text_of
-from exporter.records import Operation, Span, StepKind
+from exporter.records import Json, Operation, Span, StepKind
 
 _OPERATIONS = {
     "chat": Operation.CHAT,
@@ -64,6 +64,13 @@ _OPENLLMETRY_KINDS = {
     "task": StepKind.CODE,
     "tool": StepKind.TOOL,
 }
+_OTHER_THAN_CHAT = (
+    ("image", Operation.IMAGE),
+    ("speech", Operation.AUDIO),
+    ("transcription", Operation.AUDIO),
+    ("translation", Operation.AUDIO),
+    ("moderation", Operation.MODERATION),
+)
 # The AI SDK repeats the tokens of these in a span above them.
 _AI_SDK_OPERATIONS = {
     "ai.generateText.doGenerate": Operation.CHAT,
@@ -85,24 +92,48 @@ def operation_of(span: Span) -> Operation | None:  # noqa: PLR0911 - one a diale
     if (name := said.get("gen_ai.operation.name")) is not None:
         return _OPERATIONS.get(name.lower()) if isinstance(name, str) else None
     if (kind := said.get("openinference.span.kind")) is not None:
-        return _OPENINFERENCE_OPERATIONS.get(kind.upper()) if isinstance(kind, str) else None
+        return _openinference_operation(kind, span.name)
     if (name := said.get("llm.request.type")) is not None:
         return _OPERATIONS.get(name.lower()) if isinstance(name, str) else None
     if (name := said.get("ai.operationId")) is not None:
         return _AI_SDK_OPERATIONS.get(name) if isinstance(name, str) else None
-    if "traceloop.span.kind" in said or not (
-        "gen_ai.request.model" in said or "gen_ai.response.model" in said
-    ):
+    if "traceloop.span.kind" in said:
+        return None
+    if is_named_only(span):
+        return _OPERATIONS.get(span.name.partition(" ")[0])
+    if "gen_ai.request.model" not in said and "gen_ai.response.model" not in said:
         return None
     if "gen_ai.system" in said or "gen_ai.provider.name" in said:
         return _operation_by_name(span.name)
     return None
 
 
+def _openinference_operation(kind: Json, name: str) -> Operation | None:
+    operation = _OPENINFERENCE_OPERATIONS.get(kind.upper()) if isinstance(kind, str) else None
+    if operation is Operation.CHAT:  # LLM is said of all that a model does
+        for word, other in _OTHER_THAN_CHAT:
+            if word in name.lower():
+                return other
+    return operation
+
+
 def _operation_by_name(name: str) -> Operation:
     """Guess by `openai.embeddings` or `image_generation …`: what says nothing else is a chat."""
     words = name.lower().replace(".", " ").split()
     return next((_OPERATIONS[word] for word in words if word in _OPERATIONS), Operation.CHAT)
+
+
+def is_named_only(span: Span) -> bool:
+    """Whether a span's name is all that tells of a model call: `chat claude-sonnet-4-5`.
+
+    OpenLIT 1.45 leaves the attributes out where a call of Anthropic's failed.
+    """
+    return (
+        span.scope.startswith("openlit.instrumentation.")
+        and span.kind == "client"
+        and "gen_ai.operation.name" not in span.attributes
+        and "gen_ai.request.model" not in span.attributes
+    )
 
 
 def kind_of(span: Span) -> StepKind:  # noqa: PLR0911 - one a dialect

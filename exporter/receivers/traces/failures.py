@@ -22,20 +22,28 @@ _CANCELED = frozenset(
         "workflow_cancelled",
     }
 )
-# What a provider's error body names is more than these classes of its SDK say.
-_CLASSES_OF_ANYTHING = frozenset(
-    {
-        "APIError",
-        "APIResponseValidationError",
-        "APIStatusError",
-        "BadRequestError",
-        "Error",
-        "Exception",
-        "HTTPStatusError",
-        "InternalServerError",
-        "UnprocessableEntityError",
-        "_OTHER",
-    }
+# Of these classes, the provider's own code or the HTTP status says more.
+_VAGUE = frozenset(
+    {"APIError", "APIStatusError", "ClientError", "Error", "Exception", "HTTPStatusError", "_OTHER"}
+)
+_COARSE = _VAGUE | {
+    "APIResponseValidationError",
+    "BadRequestError",
+    "InternalServerError",
+    "UnprocessableEntityError",
+    "api_error",
+    "invalid_request_error",
+}
+# What providers only say in words.
+_WORDS = (
+    (
+        re.compile(r"maximum context length|prompt is too long|context window", re.I),
+        "context_length_exceeded",
+    ),
+    (
+        re.compile(r"content management policy|safety system|content[_ ]policy", re.I),
+        "content_filter",
+    ),
 )
 _CODE = re.compile(r"""['"](?:code|type)['"]\s*:\s*['"]([a-z][a-z_]{3,60})['"]""")
 _CODES_OF_ANYTHING = frozenset({"error", "invalid_request_error", "api_error", "server_error"})
@@ -75,17 +83,24 @@ def failure_of(span: Span) -> Failure | None:
 
 def call_error_type(span: Span, failure: Failure) -> str | None:
     """Return what class of error a model call met, as exactly as the span tells."""
-    name = failure.error_type
-    if name is None or name.rpartition(".")[2] in _CLASSES_OF_ANYTHING:
-        for code in _CODE.findall(failure.message or ""):
-            if code not in _CODES_OF_ANYTHING:
-                return str(code)
-    if name is not None and name != "_OTHER":
+    name, message = failure.error_type, failure.message or ""
+    if name is not None and name.rpartition(".")[2] not in _COARSE:
+        return name
+    codes = [code for code in _CODE.findall(message) if code not in _CODES_OF_ANYTHING]
+    codes += [code for pattern, code in _WORDS if pattern.search(message)]
+    if codes:
+        return str(codes[0])
+    if name is not None and name.rpartition(".")[2] not in _VAGUE:
         return name
     status = text(span.attributes, "http.response.status_code", "http.status_code")
-    if status is None and (found := _HTTP_STATUS.search(failure.message or "")):
+    if status is None and (found := _HTTP_STATUS.search(message)):
         status = found[1]
     return status or name
+
+
+def is_coarse(name: str) -> bool:
+    """Whether a class of errors says little of what happened."""
+    return name.rpartition(".")[2] in _COARSE
 
 
 def shortened(stack: str | None) -> str | None:

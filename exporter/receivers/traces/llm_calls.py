@@ -1,16 +1,16 @@
-"""Spans of an inference → model calls: the innermost only, those above repeat their tokens."""
+"""Inferences → model calls."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from typing import TypeVar
 
 from exporter.receivers.traces.attribute_values import number, text, text_of, usd
-from exporter.receivers.traces.dialects import kind_of, operation_of
-from exporter.receivers.traces.failures import call_error_type, failure_of
+from exporter.receivers.traces.failures import call_error_type, failure_of, is_coarse
+from exporter.receivers.traces.inferences import Inference
 from exporter.receivers.traces.messages import answer_json, prompt, response
 from exporter.receivers.traces.providers import model_of, provider_of, requested_model_of
 from exporter.receivers.traces.purpose import Purposes
 from exporter.receivers.traces.token_counts import token_counts
-from exporter.receivers.traces.tree import Tree
 from exporter.records import (
     CostSource,
     Execution,
@@ -19,8 +19,9 @@ from exporter.records import (
     LlmCall,
     Operation,
     Span,
-    StepKind,
 )
+
+T = TypeVar("T")
 
 _COST = (
     "gen_ai.usage.cost",
@@ -37,6 +38,7 @@ _FINISH = (
     "llm.response.finish_reason",
     "llm.response.stop_reason",
     "gen_ai.response.stop_reason",
+    "anthropic.message.stop_reason",
     "ai.response.finishReason",
 )
 _FINISH_IN_ANSWERS = ("finish_reason", "stop_reason", "finishReason")
@@ -52,51 +54,28 @@ _FIRST_TOKEN_EVENTS = frozenset(
 )
 
 
-def inferences(tree: Tree) -> dict[str, Operation]:
-    """Return the spans that are model calls: span id → what the model was asked to do.
-
-    A model call below a tool is another one: it does not repeat the call that asked for the tool.
-    """
-    found = {
-        span.span_id: operation
-        for span in tree.spans
-        if (operation := operation_of(span)) is not None
-    }
-    repeating: set[tuple[str, Operation]] = set()
-    for span_id, operation in found.items():
-        above = tree.parents[span_id]
-        while above is not None and (above, operation) not in repeating:
-            if kind_of(tree.by_id[above]) is StepKind.TOOL:
-                break
-            repeating.add((above, operation))
-            above = tree.parents[above]
-    return {
-        span_id: operation
-        for span_id, operation in found.items()
-        if (span_id, operation) not in repeating
-    }
-
-
 def llm_calls(
-    tree: Tree,
-    calls: Mapping[str, Operation],
+    calls: Iterable[Inference],
     execution: Execution,
     execution_span: Span | None,
     purposes: Purposes,
 ) -> Iterator[LlmCall]:
-    """Yield a call for each of the spans."""
-    for span_id, operation in calls.items():
-        span = tree.by_id[span_id]
-        is_execution = execution_span is not None and span_id == execution_span.span_id
-        yield _call(span, operation, execution, None if is_execution else span_id, purposes)
+    """Yield the record of each call; what its own span leaves open is taken from those around."""
+    for call in calls:
+        is_execution = execution_span is not None and call.span is execution_span
+        yield _call(call, execution, None if is_execution else call.span.span_id, purposes)
 
 
 def _call(
-    span: Span, operation: Operation, execution: Execution, step_id: str | None, purposes: Purposes
+    call: Inference, execution: Execution, step_id: str | None, purposes: Purposes
 ) -> LlmCall:
-    provider = provider_of(span)
-    tokens = token_counts(span, provider)
-    cost_usd = usd(span.attributes, *_COST)
+    span, spans = call.span, call.spans
+    counts = [token_counts(one) for one in spans]
+    tokens = next((one for one in counts if one.are_known), counts[0])
+    output_tokens = tokens.output_tokens
+    if call.operation is Operation.EMBEDDINGS and tokens.input_tokens is not None:
+        output_tokens = output_tokens or 0  # there is none to tell of
+    cost_usd = _first(spans, lambda one: usd(one.attributes, *_COST))
     failure = failure_of(span)
     purpose = purposes.of_call(span)
     return LlmCall(
@@ -105,31 +84,48 @@ def _call(
         created_at=execution.created_at,
         call_id=span.span_id,
         step_id=step_id,
-        provider=provider,
+        provider=provider_of(span),
         model=model_of(span),
-        requested_model=requested_model_of(span),
-        operation=operation,
+        requested_model=_first(spans, requested_model_of),
+        operation=call.operation,
         status=ExecutionStatus.SUCCESS if failure is None else failure.status,
         workflow_id=execution.workflow_id,
         workflow=execution.workflow,
         started_at=span.started_at,
-        error_type=None if failure is None else call_error_type(span, failure),
-        finish_reason=finish_reason(span),
+        error_type=None if failure is None else _error_type(spans),
+        finish_reason=_first(spans, finish_reason),
         latency_seconds=span.duration_seconds,
-        time_to_first_token_seconds=_time_to_first_token(span),
+        time_to_first_token_seconds=_first(spans, _time_to_first_token),
         input_tokens=tokens.input_tokens,
         cached_input_tokens=tokens.cached_input_tokens,
         cache_write_tokens=tokens.cache_write_tokens,
-        output_tokens=tokens.output_tokens,
-        reasoning_tokens=tokens.reasoning_tokens,
+        output_tokens=output_tokens,
+        reasoning_tokens=next(
+            (one.reasoning_tokens for one in counts if one.reasoning_tokens is not None), None
+        ),
+        tokens_estimated=tokens.are_estimated,
         cost_usd=cost_usd,
         cost_source=None if cost_usd is None else CostSource.REPORTED,
         customer=purpose.customer,
         project=purpose.project,
         team=purpose.team,
-        prompt=prompt(span),
-        response=response(span),
+        prompt=_first(spans, prompt),
+        response=_first(spans, response),
     )
+
+
+def _first(spans: Iterable[Span], told: Callable[[Span], T | None]) -> T | None:
+    return next((found for span in spans if (found := told(span)) is not None), None)
+
+
+def _error_type(spans: Iterable[Span]) -> str | None:
+    """Return the most exact class that any of the spans names."""
+    named = [
+        name
+        for span in spans
+        if (failure := failure_of(span)) and (name := call_error_type(span, failure))
+    ]
+    return next((name for name in named if not is_coarse(name)), named[0] if named else None)
 
 
 def finish_reason(span: Span) -> str | None:
@@ -156,6 +152,8 @@ def _finish_in(answer: Json) -> str | None:
 
 
 def _time_to_first_token(span: Span) -> float | None:
+    if span.attributes.get("gen_ai.request.stream") is False:
+        return None  # some send the time of the whole answer then
     seconds = number(span.attributes, *_TO_FIRST_TOKEN)
     if seconds is None and (ms := number(span.attributes, *_TO_FIRST_TOKEN_MS)) is not None:
         seconds = ms / 1000

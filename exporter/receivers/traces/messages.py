@@ -119,7 +119,9 @@ def prompt(span: Span) -> str | None:
         return None
     asked = _text(span.content, _ASKED)
     system = _first(span.content, _SYSTEM)
-    return f"system: {system}\n\n{asked or ''}".rstrip() if system else asked
+    if system is None or (asked is not None and asked.startswith("system: ")):
+        return asked
+    return f"system: {system}\n\n{asked or ''}".rstrip()
 
 
 def response(span: Span) -> str | None:

@@ -1,6 +1,9 @@
 """Which model of which provider a span called."""
 
+import msgspec
+
 from exporter.receivers.traces.attribute_values import text
+from exporter.receivers.traces.dialects import is_named_only
 from exporter.records import Span
 from exporter.vendor_names import UNKNOWN, provider_named
 
@@ -33,7 +36,12 @@ _PROVIDER = (
 )
 _SERVED = ("gen_ai.response.model", "llm.response.model_name", "ai.response.model")
 _REQUESTED = ("gen_ai.request.model", "llm.request.model_name", "ai.model.id")
+_PARAMETERS = "llm.invocation_parameters"  # OpenInference: the request in JSON
 _EITHER = ("llm.model_name", "embedding.model_name", "reranker.model_name", "gen_ai.model")
+
+
+class _Parameters(msgspec.Struct):
+    model: str | None = None
 
 
 def provider_of(span: Span) -> str:
@@ -45,6 +53,8 @@ def provider_of(span: Span) -> str:
             if host.endswith(ending):
                 return provider
     named = text(span.attributes, *_PROVIDER)
+    if named is None and is_named_only(span):
+        named = span.scope.rpartition(".")[2]
     if named is not None and "ai.operationId" in span.attributes:
         named = named.partition(".")[0]  # openai.chat, amazon-bedrock, google.generative-ai
     return provider_named(named, model_of(span))
@@ -52,9 +62,24 @@ def provider_of(span: Span) -> str:
 
 def model_of(span: Span) -> str:
     """Return the model that answered, else the one that was asked for."""
-    return text(span.attributes, *_SERVED, *_REQUESTED, *_EITHER) or UNKNOWN
+    return (
+        text(span.attributes, *_SERVED, *_REQUESTED, *_EITHER) or _model_elsewhere(span) or UNKNOWN
+    )
 
 
 def requested_model_of(span: Span) -> str | None:
     """Return the model that was asked for."""
-    return text(span.attributes, *_REQUESTED)
+    return text(span.attributes, *_REQUESTED) or _model_elsewhere(span)
+
+
+def _model_elsewhere(span: Span) -> str | None:
+    """Find the model of a call that failed, or made an image, where it was asked for."""
+    if is_named_only(span):
+        return span.name.partition(" ")[2] or None
+    parameters = span.content.get(_PARAMETERS)
+    if parameters is None:
+        return None
+    try:
+        return msgspec.json.decode(parameters, type=_Parameters).model
+    except msgspec.DecodeError:  # also where the content setting cut it
+        return None

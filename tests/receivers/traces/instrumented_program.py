@@ -14,6 +14,7 @@ LONG = [
     {"role": "system", "content": "Our style guide. " * 400},
     {"role": "user", "content": "Write a headline."},
 ]
+LONG_QUESTION = [{"role": "user", "content": "Summarize this. " * 900}]
 PARAMETERS = {"type": "object", "properties": {"number": {"type": "integer"}}}
 TOOLS = [
     {
@@ -168,6 +169,8 @@ def anthropic_calls(url: str, api_key: str) -> list[Callable[[], object]]:
         lambda: create(system="Be brief."),
         lambda: create(system=CACHED_SYSTEM),
         lambda: create(system=CACHED_SYSTEM),
+        # More fresh than cached: whoever adds them up wrongly is found out.
+        lambda: create(system=CACHED_SYSTEM, messages=LONG_QUESTION),
         lambda: create(max_tokens=3),
         lambda: create(tools=ANTHROPIC_TOOLS),
         stream,
@@ -200,7 +203,7 @@ def main(
             with tracer.start_as_current_span(f"step {number}"):
                 try:
                     call()
-                except Exception as error:  # noqa: BLE001 - a failed call is what is wanted
+                except Exception as error:
                     if "Simulated" not in str(error):
                         raise
     trace.get_tracer_provider().force_flush()
