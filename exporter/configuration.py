@@ -156,9 +156,24 @@ def parse(document: object, kinds: Kinds, environ: Mapping[str, str], *, place: 
         )
     except ValidationError as error:
         mistakes.extend(_messages(error, Settings, ""))
+    else:
+        mistakes.extend(_names_taken(settings))
     if mistakes:
         raise ConfigurationError("\n".join(f"{place}: {mistake}" for mistake in mistakes))
     return settings
+
+
+def _names_taken(settings: Settings) -> Iterator[str]:
+    """Name receivers that are called as a source is, or as each other."""
+    taken = {source.name for source in settings.sources}
+    for key in ("traces", "executions"):
+        receiver = getattr(settings.receivers, key)
+        if receiver.enabled and receiver.name in taken:
+            yield (
+                f"receivers.{key}.name: {receiver.name!r} is the name of a source or receiver "
+                "already; each needs its own"
+            )
+        taken.add(receiver.name)
 
 
 def _read_twice(sources: Sequence[SourceSettings]) -> Iterator[str]:

@@ -10,7 +10,8 @@ BEGIN
             p.proname LIKE 'v\_%'
             OR p.proname IN (
                 'duration_bucket', 'duration_bucket_seconds', 'split_range',
-                'is_chosen', 'range_and_before', 'utc_day', 'known_cost', 'status_word'
+                'is_chosen', 'range_and_before', 'utc_day', 'known_cost', 'status_word',
+                'typed_number', 'run_key', 'hex_id'
             )
         )
         ORDER BY name

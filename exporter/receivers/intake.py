@@ -1,5 +1,6 @@
 """Holds what was sent to us until it is stored: bounded, and answered only after the commit."""
 
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, InvalidStateError
@@ -64,6 +65,22 @@ class Budget:
         """Give bytes back."""
         with self._lock:
             self._taken -= count
+
+
+class LongPoll:
+    """How long a poll of a receiver waits; the first one shortly, so that it soon shows as up."""
+
+    _FIRST_SECONDS = 1.0
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._is_first = True
+
+    def ends_at(self) -> float:
+        """Return when a poll that begins now should end, by the monotonic clock."""
+        seconds = min(self._FIRST_SECONDS, self._seconds) if self._is_first else self._seconds
+        self._is_first = False
+        return time.monotonic() + seconds
 
 
 class Intake(Generic[T]):

@@ -11,7 +11,7 @@ from exporter.interfaces import Batch, ExecutionStore, Position
 from exporter.pushed.batch import batch_records
 from exporter.pushed.reading import Told, read_executions, read_outcomes
 from exporter.pushed.said import SaidExecution, SaidOutcome
-from exporter.receivers.intake import Delivery, Intake, Receipt
+from exporter.receivers.intake import Delivery, Intake, LongPoll, Receipt
 from exporter.records import Execution
 from exporter.settings import ExecutionsSettings
 
@@ -63,7 +63,8 @@ class PushesReceiver:
         self._settings = settings
         self._store = store
         self._clock = clock
-        self._poll_seconds = poll_seconds
+        self._long_poll = LongPoll(poll_seconds)
+        self._idle_seconds = min(_IDLE_SECONDS, poll_seconds)
         self._intake: Intake[_Told] = Intake()
         self.executions = Route(read_executions, self._intake, clock)
         self.outcomes = Route(read_outcomes, self._intake, clock)
@@ -86,14 +87,14 @@ class PushesReceiver:
 
     def poll(self, position: Position, now: datetime) -> Iterator[Batch]:
         """Store what comes, for some seconds."""
-        ends = time.monotonic() + self._poll_seconds
+        ends_at = self._long_poll.ends_at()
         if not position.caught_up:
             yield Batch(records=[], cursor={}, caught_up=True)
         while not self._intake.is_closed:
-            taken = self._intake.take(_MOST_TOLD, min(_IDLE_SECONDS, self._poll_seconds))
+            taken = self._intake.take(_MOST_TOLD, self._idle_seconds)
             if taken:
                 yield from self._store_all(taken)
-            if time.monotonic() >= ends:
+            if time.monotonic() >= ends_at:
                 return
 
     def _store_all(self, taken: Sequence[Delivery[_Told]]) -> Iterator[Batch]:

@@ -11,7 +11,7 @@ from exporter.resilience.recoveries import FAILED, Told, recoveries
 from exporter.resilience.steps import circuit_open, is_cached_answer
 
 Key = tuple[str, str, datetime]
-_CALL_ORDER = {signal: place for place, signal in enumerate(CallSignal)}
+_ORDER = list(CallSignal)
 
 
 def with_signals(records: Sequence[Record]) -> list[Record]:
@@ -54,7 +54,7 @@ class _Found:
         if isinstance(record, LlmCall):
             recovery = self._recoveries.get(record.call_id)
             signals = {*self._own[record.call_id], *([recovery] if recovery else [])}
-            return _replaced(record, sorted(signals, key=_CALL_ORDER.__getitem__))
+            return _replaced(record, sorted(signals, key=_ORDER.index))
         of_step = [StepSignal.CIRCUIT_OPEN] if record.step_id in self._open else []
         if is_cached_answer(record):
             of_step.append(StepSignal.CACHED_ANSWER)

@@ -14,8 +14,8 @@ _CLASSES = re.compile(
 )
 # opossum, gobreaker, resilience4j, Polly and others say so in words.
 _SAID = re.compile(r"\b(?:circuit|breaker)\b[^.\n]{0,80}?\b(?:is|now|still) open\b", re.IGNORECASE)
-# pybreaker's word for the failure that opened it: that call was made.
-_OPENED_NOW = "threshold reached"
+# pybreaker says so of a call that was made, and whose failure opened it.
+_OPENED_NOW = "circuit breaker opened"
 _FAILED = (ExecutionStatus.ERROR, ExecutionStatus.TIMEOUT, ExecutionStatus.CRASHED)
 _CACHED = (
     "aiwf.cached_answer",

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from exporter.errors import BadRequestError, NotNowError
 from exporter.interfaces import Batch, Position, StoredTrace, TraceStore
 from exporter.receivers.forwarding import forwardings_of
-from exporter.receivers.intake import Delivery, Intake, Receipt
+from exporter.receivers.intake import Delivery, Intake, LongPoll, Receipt
 from exporter.receivers.traces import otlp_json, otlp_protobuf
 from exporter.receivers.traces.conclusion import concluded
 from exporter.receivers.traces.otlp_reply import JSON, PROTOBUF
@@ -48,7 +48,8 @@ class TracesReceiver:
         self._settings = settings
         self._store = store
         self._clock = clock
-        self._poll_seconds = poll_seconds
+        self._long_poll = LongPoll(poll_seconds)
+        self._idle_seconds = min(_IDLE_SECONDS, poll_seconds)
         self._intake: Intake[_Body] = Intake()
 
     @property
@@ -89,19 +90,19 @@ class TracesReceiver:
 
     def poll(self, position: Position, now: datetime) -> Iterator[Batch]:
         """Store what comes, and conclude from traces whose time has come, for some seconds."""
-        ends = time.monotonic() + self._poll_seconds
+        ends_at = self._long_poll.ends_at()
         if not position.caught_up:
             yield Batch(records=[], cursor={}, caught_up=True)
         look_at = self._clock()
         while not self._intake.is_closed:
-            taken = self._intake.take(_MOST_SPANS, min(_IDLE_SECONDS, self._poll_seconds))
+            taken = self._intake.take(_MOST_SPANS, self._idle_seconds)
             if taken:
                 yield from self._store_all(taken)
                 look_at = min(look_at, self._clock() + _PAUSE)
             if self._clock() >= look_at:
                 is_done = yield from self._conclude()
                 look_at = self._clock() + _PAUSE if is_done else self._clock()
-            if time.monotonic() >= ends:
+            if time.monotonic() >= ends_at:
                 return
 
     def _store_all(self, taken: Sequence[Delivery[_Body]]) -> Iterator[Batch]:
