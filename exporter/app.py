@@ -96,7 +96,7 @@ class App:
         ]
 
     def _build_receivers(self, built_from: Settings) -> Receivers:
-        return Receivers(built_from.receivers, self.sink, self._poller_of(built_from))
+        return Receivers(built_from, self.sink, self._poller_of(built_from))
 
     def _build_forwarders(self, built_from: Settings) -> list[Forwarder]:
         targets = built_from.receivers.traces.forward

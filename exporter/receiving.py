@@ -13,7 +13,7 @@ from exporter.poll import Poller
 from exporter.receivers.intake import Receipt
 from exporter.receivers.pushes import PushesReceiver
 from exporter.receivers.traces.receiver import TracesReceiver
-from exporter.settings import ReceiversSettings
+from exporter.settings import Settings
 from exporter.sinks.timescale import TimescaleSink
 
 POLL_EVERY = timedelta(seconds=30)
@@ -51,21 +51,25 @@ class Receivers:
 
     def __init__(
         self,
-        settings: ReceiversSettings,
+        settings: Settings,
         sink: TimescaleSink,
         poller_of: Callable[[Source, timedelta], Poller],
     ) -> None:
+        pushed = settings.receivers
         self._routes: dict[str, Accepting] = {}
         self._running: list[_Running] = []
         self._threads: list[threading.Thread] = []
         self._ending = threading.Event()
         seconds = POLL_EVERY.total_seconds()
-        if settings.traces.enabled:
-            traces = TracesReceiver(settings.traces, sink, poll_seconds=seconds)
+        if pushed.traces.enabled:
+            is_n8n_read = any(source.kind == "n8n" for source in settings.sources)
+            traces = TracesReceiver(
+                pushed.traces, sink, poll_seconds=seconds, is_n8n_read=is_n8n_read
+            )
             self._routes["traces"] = traces
             self._running.append(_Running(traces, poller_of(traces, POLL_EVERY)))
-        if settings.executions.enabled:
-            told = PushesReceiver(settings.executions, sink, poll_seconds=seconds)
+        if pushed.executions.enabled:
+            told = PushesReceiver(pushed.executions, sink, poll_seconds=seconds)
             self._routes |= {"executions": told.executions, "outcomes": told.outcomes}
             self._running.append(_Running(told, poller_of(told, POLL_EVERY)))
 

@@ -261,6 +261,8 @@ class TracesSettings(Strict):
     """A trace without its root span is taken for over after this long without a span."""
     late: Duration = timedelta(hours=1)
     """How long spans may come after the others; the spans of a trace are stored until then."""
+    n8n: Literal["auto", "keep"] = "auto"
+    """auto: spans of an n8n are left out while any n8n's database is a source; it tells the same."""
     forward: tuple[ForwardTarget, ...] = ()
 
 

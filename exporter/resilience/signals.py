@@ -11,7 +11,6 @@ from exporter.resilience.recoveries import FAILED, Told, recoveries
 from exporter.resilience.steps import circuit_open, is_cached_answer
 
 Key = tuple[str, str, datetime]
-_ORDER = list(CallSignal)
 
 
 def with_signals(records: Sequence[Record]) -> list[Record]:
@@ -53,8 +52,8 @@ class _Found:
         """Return the record with its signals."""
         if isinstance(record, LlmCall):
             recovery = self._recoveries.get(record.call_id)
-            signals = {*self._own[record.call_id], *([recovery] if recovery else [])}
-            return _replaced(record, sorted(signals, key=_ORDER.index))
+            signals = {*self._own[record.call_id], recovery}
+            return _replaced(record, [signal for signal in CallSignal if signal in signals])
         of_step = [StepSignal.CIRCUIT_OPEN] if record.step_id in self._open else []
         if is_cached_answer(record):
             of_step.append(StepSignal.CACHED_ANSWER)

@@ -302,3 +302,18 @@ def test_with_capture_off_no_prose_is_stored_even_for_a_moment(
         traces.poll()
         assert "the plan" not in everything_stored(one_database_url)
         assert b"the plan" not in everything_stored(one_database_url).encode()
+
+
+OF_N8N = Sent(span_id=span_id(1), name="workflow.execute", attributes={"n8n.workflow.id": "w1"})
+
+
+@pytest.mark.parametrize(("choice", "stored_runs"), [("auto", 0), ("keep", 1)])
+def test_runs_that_an_n8ns_database_tells_are_not_told_twice(
+    choice: str, stored_runs: int, one_database_url: str, tmp_path: Path
+) -> None:
+    with traces_into(tmp_path, one_database_url, NOW, traces={"n8n": choice}) as traces:
+        answer = traces.push(OF_N8N)
+        traces.settle()
+
+    assert answer.result(0).accepted == 1
+    assert len(query(one_database_url, "SELECT * FROM executions")) == stored_runs

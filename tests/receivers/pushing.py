@@ -22,7 +22,11 @@ class Traces:
         self.app = app
         self.clock = clock
         self.receiver = TracesReceiver(
-            app.settings.receivers.traces, app.sink, clock=clock, poll_seconds=0.0
+            app.settings.receivers.traces,
+            app.sink,
+            clock=clock,
+            poll_seconds=0.0,
+            is_n8n_read=True,
         )
         self._poller: Poller = app._poller_of(app.settings)(self.receiver, timedelta(seconds=1))
 

@@ -42,14 +42,14 @@ BEGIN ATOMIC
                 WHERE c.source = e.source AND c.execution_id = e.execution_id
                     AND c.created_at = e.created_at AND c.model = ANY (models)
             ))
-            AND ('__all__' = ANY (some_signals) OR EXISTS (
-                SELECT FROM llm_calls c
-                WHERE c.source = e.source AND c.execution_id = e.execution_id
-                    AND c.created_at = e.created_at AND c.signals && some_signals
-            ) OR EXISTS (
-                SELECT FROM steps s
-                WHERE s.source = e.source AND s.execution_id = e.execution_id
-                    AND s.created_at = e.created_at AND s.signals && some_signals
+            AND ('__all__' = ANY (some_signals) OR (e.source, e.execution_id, e.created_at) IN (
+                SELECT c.source, c.execution_id, c.created_at FROM llm_calls c
+                WHERE c.created_at >= range_start AND c.created_at <= range_end
+                    AND c.signals <> '{}' AND c.signals && some_signals
+                UNION ALL
+                SELECT s.source, s.execution_id, s.created_at FROM steps s
+                WHERE s.created_at >= range_start AND s.created_at <= range_end
+                    AND s.signals <> '{}' AND s.signals && some_signals
             ))
             AND (least_usd IS NULL OR (e.source, e.execution_id, e.created_at) IN (
                 SELECT c.source, c.execution_id, c.created_at FROM llm_calls c

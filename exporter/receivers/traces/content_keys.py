@@ -71,6 +71,7 @@ _KEYS = frozenset(
         "tool_arguments",
         "tool_response",
         # others
+        "anthropic.tool_result.content",
         "gcp.vertex.agent.data",
         "gcp.vertex.agent.llm_request",
         "gcp.vertex.agent.llm_response",

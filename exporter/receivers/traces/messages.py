@@ -93,6 +93,7 @@ _OUTPUTS = (
     "gen_ai.tool.result",
     "gen_ai.tool.output",
     "gen_ai.tool.message",
+    "anthropic.tool_result.content",
     "gcp.vertex.agent.tool_response",
     "langfuse.observation.output",
     "langfuse.trace.output",

@@ -3,7 +3,7 @@
 Source: https://opentelemetry.io/docs/specs/otlp/ and opentelemetry/proto/trace/v1/trace.proto.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -40,12 +40,19 @@ class Received:
     spans: list[Span] = field(default_factory=list)
     rejected: int = 0
     reasons: list[str] = field(default_factory=list)  # of the first few
+    left_out: int = 0  # known from elsewhere
 
     def reject(self, reason: str) -> None:
         """Count a span that cannot be stored."""
         self.rejected += 1
         if len(self.reasons) < 5 and reason not in self.reasons:
             self.reasons.append(reason)
+
+    def leave_out(self, is_known: Callable[[Span], bool]) -> None:
+        """Drop spans of what is known from elsewhere, and count them."""
+        kept = [span for span in self.spans if not is_known(span)]
+        self.left_out += len(self.spans) - len(kept)
+        self.spans = kept
 
 
 def hexadecimal(value: str, digits: int, name: str) -> str:

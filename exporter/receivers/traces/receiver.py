@@ -44,7 +44,10 @@ class TracesReceiver:
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         poll_seconds: float = _POLL_SECONDS,
+        is_n8n_read: bool = False,
     ) -> None:
+        """Prepare; with `is_n8n_read` spans of an n8n are left out, as `settings.n8n` says."""
+        self._leaves_out_n8n = is_n8n_read and settings.n8n == "auto"
         self._settings = settings
         self._store = store
         self._clock = clock
@@ -72,6 +75,8 @@ class TracesReceiver:
             )
         now = self._clock()
         received = decoder(body, self.name, now)
+        if self._leaves_out_n8n:
+            received.leave_out(_is_of_n8n)
         forwardings = forwardings_of(self._settings.forward, self.name, body, content_type, now)
         delivery = Delivery(_Body(received, forwardings), max(len(received.spans), 1))
         self._intake.offer(delivery)
@@ -134,7 +139,13 @@ class TracesReceiver:
                 cursor={},
                 caught_up=True,
                 newest_at=max((_ended_at(span) for span in kept), default=None),
-                omissions={"late_span": len(spans) - len(kept), "rejected_span": rejected},
+                omissions={
+                    "late_span": len(spans) - len(kept),
+                    "rejected_span": rejected,
+                    "read_from_database": sum(
+                        delivery.content.received.left_out for delivery in taken
+                    ),
+                },
             )
         for delivery in taken:
             delivery.stored(_receipt(delivery.content.received, closed))
@@ -170,6 +181,12 @@ class TracesReceiver:
         return [*records, reading]
 
 
+def _is_of_n8n(span: Span) -> bool:
+    return "n8n.instance.id" in span.resource or any(
+        key.startswith("n8n.") for key in span.attributes
+    )
+
+
 def _ended_at(span: Span) -> datetime:
     return span.started_at + timedelta(seconds=span.duration_seconds)
 
@@ -182,7 +199,7 @@ def _receipt(received: Received, closed: Collection[str]) -> Receipt:
             "the trace has settled (receivers.traces.late), or has more spans than are read"
         )
     return Receipt(
-        accepted=len(received.spans) - late,
+        accepted=len(received.spans) + received.left_out - late,
         rejected=received.rejected + late,
         notes=tuple(notes),
     )

@@ -74,7 +74,7 @@ def instrument(name: str, otlp_url: str, prices: str | None) -> None:
 
         OpenAIInstrumentor().instrument()
         AnthropicInstrumentor().instrument()
-    else:
+    elif name != "anthropic-sdk":  # which traces itself
         raise SystemExit(f"{name}: no such instrumentation")
 
 
@@ -194,7 +194,7 @@ def main(
     instrument(name, otlp_url, *prices or (None,))
     from opentelemetry import trace
 
-    calls = openai_calls(openai_url, api_key)
+    calls = openai_calls(openai_url, api_key) if name != "anthropic-sdk" else []
     if name != "openai-v2":
         calls += anthropic_calls(anthropic_url, api_key)
     tracer = trace.get_tracer("content")

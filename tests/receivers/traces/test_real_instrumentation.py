@@ -1,4 +1,4 @@
-"""Packages from PyPI drive simulated providers: what they send adds up to the providers' own logs."""
+"""Packages from PyPI call simulated providers: what they send adds up to the providers' logs."""
 
 import os
 from collections import Counter
@@ -56,7 +56,7 @@ def test_calls_tokens_and_errors_are_the_providers_own(
     served = provider_log.served_calls(sent.served, dialect)
 
     assert provider_log.concluded_calls(calls) == served
-    assert served.total() >= 20, "the program made hardly any calls"
+    assert served.total() >= 15, "the program made hardly any calls"
 
 
 def test_the_cost_is_the_providers_own(
@@ -92,9 +92,7 @@ def test_each_call_is_a_step_of_the_model(records: Sequence[Record], calls: list
 
 
 def test_providers_and_requested_models_are_known(dialect: Dialect, calls: list[LlmCall]) -> None:
-    providers = {call.provider for call in calls}
-
-    assert providers == ({"openai"} if dialect.program == "openai-v2" else {"openai", "anthropic"})
+    assert {call.provider for call in calls} == dialect.providers
     assert all(call.model == (call.requested_model or call.model) for call in calls)
     assert all(call.model != "unknown" for call in calls)
 
@@ -114,13 +112,9 @@ def test_why_an_answer_ended_is_known(dialect: Dialect, calls: list[LlmCall]) ->
         if call.operation is Operation.CHAT and call.status is ExecutionStatus.SUCCESS
     )
 
-    assert reasons["length"] + reasons["max_tokens"] == (1 if "gpt" in _models(calls) else 2)
-    assert reasons["content_filter"] == 1
-    assert reasons["refusal"] == (0 if dialect.program == "openai-v2" else 1)
-
-
-def _models(calls: list[LlmCall]) -> str:
-    return "gpt" if all(call.provider == "openai" for call in calls) else "both"
+    assert reasons["length"] + reasons["max_tokens"] == len(dialect.providers)
+    assert reasons["content_filter"] == ("openai" in dialect.providers)
+    assert reasons["refusal"] == ("anthropic" in dialect.providers)
 
 
 def test_prompts_and_answers_can_be_read(dialect: Dialect, calls: list[LlmCall]) -> None:
@@ -133,6 +127,8 @@ def test_prompts_and_answers_can_be_read(dialect: Dialect, calls: list[LlmCall])
     ]
 
     assert all(call.prompt and "user: " in call.prompt for call in told)
+    if not dialect.tells_answers_of_streams:
+        told = [call for call in told if call.time_to_first_token_seconds is None]
     assert all(call.response and call.response.startswith("assistant: ") for call in told)
     assert any("→ find_order(" in (call.response or "") for call in told)
 

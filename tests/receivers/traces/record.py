@@ -1,0 +1,107 @@
+"""Records what each instrumentation sends, beside the provider's own log of the same calls.
+
+Usage: make test once, then, with the variables that scripts/test_services.py names:
+    python -m tests.receivers.traces.record
+It writes tests/receivers/traces/recorded/<dialect>.json; RECORDED.md there says what is cut.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+
+from exporter.demo.providers.inference import ServedCall
+from exporter.records import Json, Span
+from tests.receivers.traces.dialects import DIALECTS
+from tests.receivers.traces.instrumented_run import InstrumentedRun, run
+
+RECORDED = Path(__file__).with_name("recorded")
+_LONGEST = 400
+_STEPS_LEFT_OUT = {  # more of the same
+    "step 1",
+    "step 4",
+    "step 7",
+    "step 9",
+    "step 14",
+    "step 16",
+    "step 19",
+    "step 23",
+    "step 26",
+    "step 28",
+    "step 31",
+    "step 33",
+}
+
+
+class Recording(msgspec.Struct):
+    """A part of a run."""
+
+    served: list[ServedCall]
+    spans: list[Span]
+
+
+def recording_of(name: str) -> Recording:
+    """Read what was recorded of a dialect."""
+    return msgspec.json.decode((RECORDED / f"{name}.json").read_bytes(), type=Recording)
+
+
+def _part(sent: InstrumentedRun) -> Recording:
+    """Keep some steps, with all below them and what the provider served meanwhile."""
+    left_out = {span.span_id for span in sent.spans if span.name in _STEPS_LEFT_OUT}
+    gone: list[Span] = [span for span in sent.spans if span.span_id in left_out]
+    below = set(left_out)
+    while more := {
+        span.span_id
+        for span in sent.spans
+        if span.parent_span_id in below and span.span_id not in below
+    }:
+        below |= more
+    return Recording(
+        served=[call for call in sent.served if not _is_within(call, gone)],
+        spans=[_shortened(span) for span in sent.spans if span.span_id not in below],
+    )
+
+
+def _is_within(call: ServedCall, steps: Sequence[Span]) -> bool:
+    return any(
+        step.started_at <= call.at <= step.started_at + timedelta(seconds=step.duration_seconds)
+        for step in steps
+    )
+
+
+def _shortened(span: Span) -> Span:
+    return replace(
+        span,
+        status_message=span.status_message and span.status_message[:_LONGEST],
+        content={key: text[:_LONGEST] for key, text in span.content.items()},
+        events=tuple(
+            replace(
+                event,
+                attributes={key: _cut(value) for key, value in event.attributes.items()},
+            )
+            for event in span.events
+        ),
+    )
+
+
+def _cut(value: Json) -> Json:
+    return value[:_LONGEST] if isinstance(value, str) else value
+
+
+def main() -> None:
+    RECORDED.mkdir(exist_ok=True)
+    for name, dialect in DIALECTS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            recording = _part(run(dialect, os.environ[dialect.python], Path(folder)))
+        written = msgspec.json.format(msgspec.json.encode(recording), indent=1)
+        (RECORDED / f"{name}.json").write_bytes(written + b"\n")
+        sys.stdout.write(f"{name}: {len(recording.spans)} spans, {len(recording.served)} calls\n")
+
+
+if __name__ == "__main__":
+    main()
