@@ -24,7 +24,7 @@ from exporter.demo import demo as company
 from exporter.errors import ConfigurationError, ExporterError
 from exporter.interfaces import PollResult
 from exporter.log import configure, redact
-from exporter.settings import read_secret
+from exporter.setting_types import read_secret
 from exporter.sinks.audit import audit as find_differences
 from exporter.sinks.migrations import migrate as apply_migrations
 

@@ -1,11 +1,9 @@
 """The settings tree: frozen, strict, and what each setting means."""
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 from urllib.parse import unquote
 
@@ -15,135 +13,19 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
-    PlainSerializer,
     SecretStr,
     SerializeAsAny,
-    ValidationInfo,
     WithJsonSchema,
 )
 
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
-_LONGEST_SECONDS = 36500 * 86400
-_UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def _duration(value: object) -> object:
-    if isinstance(value, timedelta):
-        return value
-    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError(f"{value!r} is no duration; write for example 30s, 5m, 12h or 90d")
-    seconds = float(match[1]) * _UNIT_SECONDS[match[2]]
-    if not 0 < seconds <= _LONGEST_SECONDS:
-        raise ValueError(f"{value!r} is out of range; it must be more than 0 and at most 36500d")
-    return timedelta(seconds=seconds)
-
-
-def read_secret(name: str, environ: Mapping[str, str]) -> str | None:
-    """Return the variable's value, or the content of the file that `<name>_FILE` names."""
-    if environ.get(name):
-        return environ[name]
-    path = environ.get(f"{name}_FILE")
-    return _read_secret_file(Path(path), f" (from {name}_FILE)") if path else None
-
-
-def _read_secret_file(path: Path, origin: str = "") -> str:
-    try:
-        found = path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        reason = (error.strerror or "unknown error").lower()
-        raise ValueError(f"the secret file {path}{origin} cannot be read: {reason}") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"the secret file {path}{origin} is not UTF-8 text") from None
-    if not found:
-        raise ValueError(f"the secret file {path}{origin} is empty")
-    return found
-
-
-def _secret(value: object, info: ValidationInfo) -> object:
-    match value:
-        case SecretStr():
-            return value
-        case {"env": str(name), **rest} if not rest:
-            found = read_secret(name, (info.context or {}).get("environ", os.environ))
-            if not found:
-                raise ValueError(f"environment variable {name} is not set; set it, or {name}_FILE")
-        case {"file": str(path), **rest} if not rest:
-            found = _read_secret_file(Path(path))
-        case _:
-            raise ValueError(
-                "a secret is not written here; write {env: NAME} or {file: /path/to/secret}"
-            )
-    return SecretStr(found)
+from exporter.setting_types import Duration, HttpUrl, Secret, SourceName, Strict, written
 
 
 def _at_least_a_second(value: timedelta) -> timedelta:
     if value < timedelta(seconds=1):
         raise ValueError("a source is not asked more often than every 1s")
     return value
-
-
-def _written_duration(value: timedelta) -> str:
-    """Write a duration as people do: the largest unit that it is a whole number of."""
-    seconds = value.total_seconds()
-    unit = next(
-        (unit for unit, size in reversed(_UNIT_SECONDS.items()) if seconds % size == 0), "s"
-    )
-    return f"{seconds / _UNIT_SECONDS[unit]:g}{unit}"
-
-
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(_duration),
-    PlainSerializer(_written_duration, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": f"^{_DURATION.pattern}$", "examples": ["30s"]}),
-]
-Secret = Annotated[
-    SecretStr,
-    BeforeValidator(_secret),
-    WithJsonSchema(
-        {
-            "type": "object",
-            "properties": {key: {"type": "string"} for key in ("env", "file")},
-            "minProperties": 1,
-            "maxProperties": 1,
-            "additionalProperties": False,
-        }
-    ),
-]
-
-
-class Strict(BaseModel):
-    """Frozen, and no key it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-def _written(pattern: str, words: str) -> BeforeValidator:
-    """Check a text against a pattern that the message puts into words."""
-
-    def check(value: object) -> object:
-        if not isinstance(value, str) or not re.fullmatch(pattern, value, re.ASCII):
-            raise ValueError(f"{value!r} does not do; write {words}")
-        return value
-
-    return BeforeValidator(check)
-
-
-Identifier = Annotated[str, _written(r"[^%\"\x00]*", "a name without % and quotes")]
-HttpUrl = Annotated[
-    str,
-    _written(
-        r"https?://[^\s@]+", "an address that begins with https:// and holds no user or password"
-    ),
-]
-
-
-SourceName = Annotated[
-    str, _written(r"[a-z0-9][a-z0-9_-]{0,62}", "a name of a-z, 0-9, - and _, at most 63 long")
-]
 
 
 def _listen(value: object) -> object:
@@ -159,7 +41,7 @@ class DatabaseSettings(Strict):
     url: Secret
     """PostgreSQL ≥ 15, with or without TimescaleDB: postgresql://user:password@host/database."""
     dashboard_role: Annotated[
-        str, _written(r"[a-z_][a-z0-9_]{0,62}", "a role name of a-z, 0-9 and _, at most 63 long")
+        str, written(r"[a-z_][a-z0-9_]{0,62}", "a role name of a-z, 0-9 and _, at most 63 long")
     ] = "aiwf_dashboards"
     """The read-only role that Grafana connects as; `migrate` creates it."""
     dashboard_password: Secret | None = None
@@ -262,7 +144,7 @@ class TracesSettings(Strict):
     late: Duration = timedelta(hours=1)
     """How long spans may come after the others; the spans of a trace are stored until then."""
     n8n: Literal["auto", "keep"] = "auto"
-    """auto: spans of an n8n are left out while any n8n's database is a source; it tells the same."""
+    """auto: spans of an n8n are left out while any n8n's database is read, which tells the same."""
     forward: tuple[ForwardTarget, ...] = ()
 
 
@@ -295,7 +177,7 @@ class Settings(Strict):
     retention: RetentionSettings = RetentionSettings()
     prices: tuple[PriceOverride, ...] = ()
     exchange_rates: dict[
-        Annotated[str, _written(r"[A-Z]{3}", "a currency such as EUR")],
+        Annotated[str, written(r"[A-Z]{3}", "a currency such as EUR")],
         Annotated[Decimal, Field(gt=0)],
     ] = Field(default_factory=dict)
     """US dollars per unit of a currency that a provider bills in; without one it stays unknown."""

@@ -19,7 +19,7 @@ from exporter.pushed import values
 from exporter.pushed.parts import Failing, Lasting, Said, Using, named
 from exporter.pushed.words import KNOWN_STATUSES, status_named
 from exporter.records import ExecutionStatus
-from exporter.settings import SourceName
+from exporter.setting_types import SourceName
 
 _STATUS_SCHEMA = WithJsonSchema({"type": "string", "description": f"One of {KNOWN_STATUSES}."})
 Status = Annotated[ExecutionStatus, BeforeValidator(status_named), _STATUS_SCHEMA]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from exporter.settings import Strict
+from exporter.setting_types import Strict
 
 _SEPARATORS = (":", "=")
 

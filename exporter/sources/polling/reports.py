@@ -20,7 +20,8 @@ from exporter.records import (
     Record,
     UsageBucket,
 )
-from exporter.settings import Duration, HttpUrl, SourceSettings
+from exporter.setting_types import Duration, HttpUrl
+from exporter.settings import SourceSettings
 from exporter.sources.polling.spans import (
     DAY,
     Progress,

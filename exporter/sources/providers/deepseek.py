@@ -13,7 +13,7 @@ import msgspec
 
 from exporter.http_client import HttpClient
 from exporter.records import Balance
-from exporter.settings import HttpUrl, Secret
+from exporter.setting_types import HttpUrl, Secret
 from exporter.sources.polling.reports import ProviderSettings, ReportSource
 from exporter.sources.polling.wire import dollars
 

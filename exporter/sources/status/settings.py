@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
-from exporter.settings import Duration, HttpUrl, SourceSettings, Strict
+from exporter.setting_types import Duration, HttpUrl, Strict
+from exporter.settings import SourceSettings
 from exporter.sources.status.formats import FORMATS
 
 AUTO = "auto"

@@ -10,13 +10,14 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from exporter.demo.providers.inference import ServedCall
-from exporter.records import Json, Span
+from exporter.records import Json, Span, SpanEvent
 from tests.receivers.traces.dialects import DIALECTS
 from tests.receivers.traces.instrumented_run import InstrumentedRun, run
 
@@ -38,19 +39,25 @@ _STEPS_LEFT_OUT = {  # more of the same
 }
 
 
-class Recording(msgspec.Struct):
-    """A part of a run."""
-
-    served: list[ServedCall]
-    spans: list[Span]
-
-
-def recording_of(name: str) -> Recording:
+def recording_of(name: str) -> InstrumentedRun:
     """Read what was recorded of a dialect."""
-    return msgspec.json.decode((RECORDED / f"{name}.json").read_bytes(), type=Recording)
+    recorded = msgspec.json.decode((RECORDED / f"{name}.json").read_bytes())
+    return InstrumentedRun(
+        served=[msgspec.convert(call, ServedCall) for call in recorded["served"]],
+        spans=[_span(span) for span in recorded["spans"]],
+    )
 
 
-def _part(sent: InstrumentedRun) -> Recording:
+def _span(recorded: dict[str, Any]) -> Span:
+    events = tuple(
+        SpanEvent(**{**event, "at": datetime.fromisoformat(event["at"])})
+        for event in recorded.pop("events")
+    )
+    started_at = datetime.fromisoformat(recorded.pop("started_at"))
+    return Span(**recorded, started_at=started_at, events=events)
+
+
+def _part(sent: InstrumentedRun) -> InstrumentedRun:
     """Keep some steps, with all below them and what the provider served meanwhile."""
     left_out = {span.span_id for span in sent.spans if span.name in _STEPS_LEFT_OUT}
     gone: list[Span] = [span for span in sent.spans if span.span_id in left_out]
@@ -61,7 +68,7 @@ def _part(sent: InstrumentedRun) -> Recording:
         if span.parent_span_id in below and span.span_id not in below
     }:
         below |= more
-    return Recording(
+    return InstrumentedRun(
         served=[call for call in sent.served if not _is_within(call, gone)],
         spans=[_shortened(span) for span in sent.spans if span.span_id not in below],
     )
@@ -77,20 +84,26 @@ def _is_within(call: ServedCall, steps: Sequence[Span]) -> bool:
 def _shortened(span: Span) -> Span:
     return replace(
         span,
+        resource={"service.name": span.service},
         status_message=span.status_message and span.status_message[:_LONGEST],
         content={key: text[:_LONGEST] for key, text in span.content.items()},
         events=tuple(
             replace(
                 event,
-                attributes={key: _cut(value) for key, value in event.attributes.items()},
+                attributes={key: _cut(key, value) for key, value in event.attributes.items()},
             )
             for event in span.events
         ),
     )
 
 
-def _cut(value: Json) -> Json:
-    return value[:_LONGEST] if isinstance(value, str) else value
+def _cut(key: str, value: Json) -> Json:
+    if not isinstance(value, str):
+        return value
+    if key == "exception.stacktrace":  # full of the paths of a machine
+        first, *_, last = value.strip().splitlines()
+        return f"{first}\n  …\n{last}"[:_LONGEST]
+    return value[:_LONGEST]
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """What instrumentations were recorded to send gives the provider's own log, without the packages."""
 
 import random
+from collections.abc import Sequence
 
 import pytest
 
@@ -12,7 +13,7 @@ from tests.receivers.traces.dialects import DIALECTS
 from tests.receivers.traces.record import RECORDED, recording_of
 
 
-def conclude(spans: list[Span]) -> list[Record]:
+def conclude(spans: Sequence[Span]) -> list[Record]:
     return concluded("otel", spans, TracesSettings(), stored_created_at=None, is_over=False)
 
 
@@ -33,7 +34,7 @@ def test_calls_tokens_and_errors_are_the_providers_own(name: str) -> None:
 @pytest.mark.parametrize("name", DIALECTS)
 def test_order_and_repetition_make_no_difference(name: str) -> None:
     spans = recording_of(name).spans
-    shuffled = spans + spans[::3]
+    shuffled = [*spans, *spans[::3]]
     random.Random(5).shuffle(shuffled)
 
     assert conclude(shuffled) == conclude(spans)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from exporter.http_client import HttpClient
 from exporter.records import Amounts
-from exporter.settings import HttpUrl, Secret
+from exporter.setting_types import HttpUrl, Secret
 from exporter.sources.polling.reports import ProviderSettings, Report, ReportSource
 from exporter.sources.providers.anthropic import claude_code, cost, usage
 from exporter.sources.providers.anthropic.names import read_names

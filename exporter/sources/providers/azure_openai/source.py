@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 
 from exporter.http_client import HttpClient
 from exporter.records import Amounts, DimensionName
-from exporter.settings import HttpUrl, Secret
+from exporter.setting_types import HttpUrl, Secret
 from exporter.sources.polling.bearer import Bearer, Token
 from exporter.sources.polling.reports import ProviderSettings, Report, ReportSource
 from exporter.sources.providers.azure_openai import costs, usage

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from exporter.records import Amounts
-from exporter.settings import Duration, HttpUrl, Secret
+from exporter.setting_types import Duration, HttpUrl, Secret
 from exporter.sources.polling.reports import ProviderSettings, Report, ReportSource
 from exporter.sources.providers.bedrock import costs, usage
 from exporter.sources.providers.bedrock.door import Account, Door

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from exporter.http_client import HttpClient
 from exporter.records import LlmCall
-from exporter.settings import HttpUrl, Secret
+from exporter.setting_types import HttpUrl, Secret
 from exporter.sources.polling.call_log import CallLogSource
 from exporter.sources.polling.call_words import CallDimensions
 from exporter.sources.polling.reports import ProviderSettings

@@ -11,7 +11,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from exporter.records import LlmCall
-from exporter.settings import Identifier, Secret, SourceSettings
+from exporter.setting_types import Identifier, Secret
+from exporter.settings import SourceSettings
 from exporter.sources.engine_database import PostgresEngine
 from exporter.sources.polling.call_log import CALLS, CallLogSource
 from exporter.sources.polling.call_words import CallDimensions

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from exporter.http_client import HttpClient
 from exporter.records import Amounts
-from exporter.settings import HttpUrl, Secret
+from exporter.setting_types import HttpUrl, Secret
 from exporter.sources.polling.reports import ProviderSettings, Report, ReportSource
 from exporter.sources.providers.openrouter import activity
 from exporter.sources.providers.openrouter.account import Account

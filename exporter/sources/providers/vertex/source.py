@@ -5,7 +5,7 @@ from typing import Literal
 
 from exporter.http_client import HttpClient
 from exporter.records import Amounts
-from exporter.settings import HttpUrl, Secret
+from exporter.setting_types import HttpUrl, Secret
 from exporter.sources.polling.bearer import Bearer
 from exporter.sources.polling.reports import ProviderSettings, Report, ReportSource
 from exporter.sources.providers.vertex import usage

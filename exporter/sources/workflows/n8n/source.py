@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 
 from exporter.interfaces import Batch, Position
 from exporter.records import ExecutionGone, Workflow
-from exporter.settings import HttpUrl, Identifier, Secret, SourceSettings, Strict
+from exporter.setting_types import HttpUrl, Identifier, Secret, Strict
+from exporter.settings import SourceSettings
 from exporter.sources.engine_database import EngineDatabase, PostgresEngine, SqliteEngine
 from exporter.sources.workflows.n8n.changes import due_open_executions, find_candidates
 from exporter.sources.workflows.n8n.executions import (
