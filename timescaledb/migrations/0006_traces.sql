@@ -103,3 +103,5 @@ CREATE INDEX executions_parent_execution_id ON executions (parent_execution_id)
 WHERE parent_execution_id IS NOT NULL;
 CREATE INDEX steps_signals ON steps (created_at DESC) WHERE signals <> '{}';
 CREATE INDEX llm_calls_signals ON llm_calls (created_at DESC) WHERE signals <> '{}';
+CREATE INDEX llm_calls_nearly_full ON llm_calls (started_at DESC)
+WHERE input_tokens >= 0.8 * context_window_tokens;

@@ -43,8 +43,8 @@ BEGIN ATOMIC
     HAVING sum(p.events) <> 0;
 END;
 
--- How does each model hold up? Its calls of the range and what was remarkable of them, and how much
--- of its context window their inputs took, of those of which both are known.
+-- How does each model hold up? Its calls of the range, what was remarkable of them, and those whose
+-- input took up 80 % or more of its context window; what the others took is in the metrics.
 CREATE FUNCTION v_model_signals(
     range_start timestamptz, range_end timestamptz,
     sources text[] DEFAULT '{__all__}', workflows text[] DEFAULT '{__all__}'
@@ -52,8 +52,7 @@ CREATE FUNCTION v_model_signals(
 RETURNS TABLE (
     provider text, model text, calls bigint, failed bigint, retry bigint, fallback bigint,
     rate_limited bigint, timed_out bigint, overloaded bigint, refused bigint, truncated bigint,
-    context_exceeded bigint, context_window_tokens bigint, context_used_most double precision,
-    nearly_full_calls bigint
+    context_exceeded bigint, nearly_full bigint, context_used_most double precision
 )
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -83,13 +82,12 @@ BEGIN ATOMIC
             sum(s.events) FILTER (WHERE s.signal = 'context_exceeded') AS context_exceeded
         FROM signalled s GROUP BY 1, 2
     ), filled AS (
-        SELECT c.provider, c.model, max(c.context_window_tokens) AS window_tokens,
-            max(c.input_tokens / nullif(c.context_window_tokens, 0)::double precision) AS used_most,
-            count(*) FILTER (WHERE c.input_tokens >= 0.8 * c.context_window_tokens) AS nearly_full
+        SELECT c.provider, c.model, count(*) AS calls,
+            max(c.input_tokens / nullif(c.context_window_tokens, 0)::double precision) AS used_most
         FROM llm_calls c
         LEFT JOIN workflows w ON w.source = c.source AND w.workflow_id = c.workflow_id
         WHERE c.started_at >= range_start AND c.started_at <= range_end
-            AND c.context_window_tokens > 0 AND c.input_tokens IS NOT NULL
+            AND c.input_tokens >= 0.8 * c.context_window_tokens -- an index knows them
             AND is_chosen(c.source, sources) AND is_chosen(coalesce(w.workflow, ''), workflows)
         GROUP BY 1, 2
     )
@@ -97,7 +95,7 @@ BEGIN ATOMIC
         coalesce(s.retry, 0), coalesce(s.fallback, 0), coalesce(s.rate_limited, 0),
         coalesce(s.timed_out, 0), coalesce(s.overloaded, 0), coalesce(s.refused, 0),
         coalesce(s.truncated, 0), coalesce(s.context_exceeded, 0),
-        f.window_tokens, f.used_most, f.nearly_full
+        coalesce(f.calls, 0), f.used_most
     FROM called c
     LEFT JOIN counted s ON s.provider = c.provider AND s.model = c.model
     LEFT JOIN filled f ON f.provider = c.provider AND f.model = c.model;
