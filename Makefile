@@ -14,7 +14,7 @@ demo: setup ## Run the exporter on a simulated company, with an embedded Postgre
 	@$(BIN)/ai-workflow-exporter demo
 
 test: check ## All of `check`, then all tests on real databases.
-	@$(BIN)/python scripts/test_services.py -- $(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python scripts/test_services.py -- $(BIN)/python -m pytest $(or $(PYTEST_ARGS),--numprocesses 3 --dist loadfile)
 
 check: setup ## Format, lint, types, import contracts; no services, no tests.
 	@$(BIN)/ruff format --check .

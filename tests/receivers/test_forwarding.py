@@ -154,6 +154,25 @@ def test_what_waited_too_long_is_dropped_and_counted(make: Make) -> None:
     assert shown["aiwf_forwarded_bodies_total tempo expired"] == 1
 
 
+def test_a_run_ends_though_much_waits_and_the_next_goes_on(make: Make) -> None:
+    bodies = [str(number).encode() for number in range(10)]
+    forwarder, web, waiting, clock, shown = make([TAKEN], *bodies)
+    forget = waiting.forwarded
+
+    def forget_slowly(done: Sequence[Forwarding]) -> None:
+        clock.advance(seconds=4)
+        forget(done)
+
+    waiting.forwarded = forget_slowly  # type: ignore[method-assign]
+    forwarder.run()
+
+    assert len(web.requests) == 4
+    assert shown["aiwf_forwarding_lag_seconds tempo"] > 0
+    forwarder.run()
+    forwarder.run()
+    assert [request.partition(b"\r\n\r\n")[2] for request in web.requests] == bodies
+
+
 def test_every_target_gets_its_own_copy() -> None:
     targets = [
         ForwardTarget(name="tempo", url="http://tempo:4318"),

@@ -103,6 +103,7 @@ def test_a_gzip_body_arrives_unpacked_also_in_several_members() -> None:
         (gzip.compress(b"spans") + b"rest", {"content_encoding": "gzip"}, 400),
         (b"x", {"content_encoding": "br"}, 415),
     ],
+    ids=["large", "large unpacked", "no gzip", "cut", "followed by more", "unknown encoding"],
 )
 def test_a_body_that_cannot_be_read_is_refused_and_changes_nothing(
     body: bytes, headers: dict[str, str], status: int

@@ -9,6 +9,7 @@ import re
 import pytest
 import yaml
 
+from exporter.app import load_settings
 from tests.shipped.shipped_files import ROOT, run, tool
 
 FILE = ROOT / "docker-compose.yml"
@@ -136,10 +137,43 @@ def test_the_demo_adds_a_company_and_the_exporter_reads_it(tmp_path):
     config = _config(tmp_path, {}, env_file=ROOT / ".env.demo")
     services = config["services"]
 
-    assert set(services) == set(SERVICES)
+    assert set(services) == {name for name in SERVICES if _is_of(name, "demo")}
     assert config["name"] != yaml.safe_load(FILE.read_text(encoding="utf-8"))["name"]
     company = services["demo-company"]["environment"]["DEMO_N8N_DATABASE_URL"]
     assert services["exporter"]["environment"]["N8N_DATABASE_URL"] == company
+
+
+def _is_of(name, profile):
+    return profile in SERVICES[name].get("profiles", [profile])
+
+
+def test_tracing_adds_tempo_where_the_exporter_and_grafana_look_for_it(tmp_path):
+    variables = {"AIWF_FORWARD_TRACES_TO": "http://tempo:4318/v1/traces"}
+    services = _config(tmp_path, variables, "--profile", "tracing")["services"]
+    tempo = yaml.safe_load((ROOT / "tempo" / "tempo.yml").read_text(encoding="utf-8"))
+    receiver = tempo["distributor"]["receivers"]["otlp"]["protocols"]["http"]["endpoint"]
+    http_port = tempo["server"]["http_listen_port"]
+
+    assert set(services) == {name for name in SERVICES if _is_of(name, "tracing")}
+    assert "tempo" in services
+    settings = load_settings(None, services["exporter"]["environment"])
+    (target,) = settings.receivers.traces.forward
+    assert target.url == f"http://tempo:{receiver.rpartition(':')[2]}/v1/traces"
+    assert services["grafana"]["environment"]["AIWF_TEMPO_URL"] == f"http://tempo:{http_port}"
+    folder = next(v["target"] for v in services["tempo"]["volumes"] if v["type"] == "volume")
+    assert all(
+        tempo["storage"]["trace"][part]["path"].startswith(folder) for part in ("wal", "local")
+    )
+
+
+def test_without_tracing_grafana_has_all_that_its_data_source_needs(tmp_path):
+    services = _config(tmp_path, {})["services"]
+
+    assert "tempo" not in services
+    assert services["grafana"]["environment"]["AIWF_TEMPO_URL"]
+    assert "tempo" not in services["grafana"]["depends_on"]
+    settings = load_settings(None, services["exporter"]["environment"])
+    assert settings.receivers.traces.forward == ()
 
 
 def test_prometheus_reads_the_exporter_under_the_name_the_rules_know():

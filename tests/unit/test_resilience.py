@@ -74,6 +74,63 @@ def test_an_error_is_known_by_its_type(error_type: str, signal: CallSignal) -> N
     assert signals(call(RUN, status=FAILED, error_type=error_type)) == [(signal,)]
 
 
+@pytest.mark.parametrize(
+    ("said", "signal"),
+    [
+        ("Error code: 529 - {'type': 'error'}", CallSignal.OVERLOADED),
+        ("503 UNAVAILABLE. {'error': {'code': 503}}", CallSignal.OVERLOADED),
+        ("HTTP/1.1 502", CallSignal.OVERLOADED),
+        ("Request failed with status code 504", CallSignal.TIMED_OUT),
+        ("context deadline exceeded", CallSignal.TIMED_OUT),
+        ("timeout of 300000ms exceeded", CallSignal.TIMED_OUT),
+        ("The service is receiving too many requests from you", CallSignal.RATE_LIMITED),
+        ("Resource has been exhausted (e.g. check quota).", CallSignal.RATE_LIMITED),
+        ("Too many tokens, please wait before trying again.", CallSignal.RATE_LIMITED),
+        ("Request too large for gpt-4o on tokens per min (TPM)", CallSignal.RATE_LIMITED),
+        ("Service tier capacity exceeded for this model.", CallSignal.OVERLOADED),
+        ("The model is overloaded. Please try again later.", CallSignal.OVERLOADED),
+        ("prompt is too long: 208310 tokens > 200000 maximum", CallSignal.CONTEXT_EXCEEDED),
+        ("Input is too long for requested model.", CallSignal.CONTEXT_EXCEEDED),
+        (
+            "The input token count (1100000) exceeds the maximum number of tokens allowed",
+            CallSignal.CONTEXT_EXCEEDED,
+        ),
+        (
+            "The response was filtered due to the prompt triggering Azure OpenAI's content "
+            "management policy.",
+            CallSignal.REFUSED,
+        ),
+        ("Output blocked by content filtering policy", CallSignal.REFUSED),
+        ("Your request was rejected as a result of our safety system.", CallSignal.REFUSED),
+        ("Could not parse response content as the length limit was reached", None),
+        ("Invalid value: expected at most 500 images, got 503", None),
+        ("max_tokens is too large: 100000. This model supports at most 16384", None),
+        ("Connection error.", None),
+    ],
+)
+def test_an_error_of_any_class_is_known_by_what_is_said(
+    said: str, signal: CallSignal | None
+) -> None:
+    of_step = step(RUN, "s", status=FAILED, error_message=said)
+    found = signals(call(RUN, status=FAILED, error_type="BadRequestError", step_id="s"), of_step)
+
+    assert found[0] == ((signal,) if signal else ())
+
+
+def test_a_run_that_is_nothing_but_a_call_says_of_itself_why_it_failed() -> None:
+    run = execution(1, status=FAILED, error_message="prompt is too long: 208310 tokens")
+    alone = call(run, status=FAILED, error_type="BadRequestError")
+
+    assert signals(run, alone) == [(CallSignal.CONTEXT_EXCEEDED,)]
+    assert signals(run, alone, call(run, "another"))[0] == ()
+
+
+def test_an_answer_that_the_sdk_could_not_parse_for_its_length_is_truncated() -> None:
+    assert signals(call(RUN, status=FAILED, error_type="LengthFinishReasonError")) == [
+        (CallSignal.TRUNCATED,)
+    ]
+
+
 @pytest.mark.parametrize("error_type", ["AuthenticationError", "401", "14290", "ValueError", None])
 def test_other_errors_are_nothing_of_the_kind(error_type: str | None) -> None:
     assert signals(call(RUN, status=FAILED, error_type=error_type)) == [()]

@@ -1,4 +1,4 @@
-"""What instrumentations were recorded to send gives the provider's own log, without the packages."""
+"""What instrumentations were recorded to send gives the provider's own log, without them."""
 
 import random
 from collections.abc import Sequence
