@@ -15,12 +15,17 @@ from exporter.records import (
     CostBucket,
     Execution,
     ExecutionGone,
+    Forwarding,
     LlmCall,
+    Outcome,
     PageReading,
     Record,
     Span,
     Step,
+    TraceReading,
+    TraceSeen,
     UsageBucket,
+    WholeExecution,
 )
 from exporter.resilience import with_signals
 
@@ -115,11 +120,17 @@ def halves(batch: Batch, position: Position) -> tuple[Batch | None, Batch]:
     )
 
 
-def _group(record: Record) -> object:
-    """What must be written together: an execution with its steps and calls, a window."""
+def _group(record: Record) -> object:  # noqa: PLR0911 - one return per kind
+    """What must be written together: an execution with all that is of it, a trace, a window."""
     match record:
-        case Execution() | ExecutionGone() | Step() | LlmCall():
+        case Execution() | ExecutionGone() | Step() | LlmCall() | WholeExecution():
             return record.execution_id
+        case Span() | TraceSeen() | TraceReading():
+            return record.trace_id  # which is the id of its execution
+        case Outcome():
+            return (record.source, record.outcome_id)
+        case Forwarding():
+            return record.forwarding_id
         case BucketWindow():
             return (record.report, record.amounts, record.from_at)
         case PageReading():

@@ -122,7 +122,9 @@ class SaidOutcome(SaidAchievement):
 
     workflow: values.Name
     execution_id: values.OptionalId = None
-    source: SourceName | None = None
+    source: Annotated[
+        SourceName | None, BeforeValidator(lambda value: None if value == "" else value)
+    ] = None
     """The source whose workflow it is about; without one, of what is pushed."""
     customer: values.Text = None
     project: values.Text = None

@@ -15,6 +15,7 @@ from exporter.settings import ForwardTarget
 log = logging.getLogger(__name__)
 
 _AT_A_TIME = 4  # bodies in memory
+_LONGEST_RUN = timedelta(seconds=10)  # who stops the exporter waits for it
 _PAUSE = timedelta(seconds=5)  # before a target that did not answer is asked again
 _LONGEST_PAUSE = timedelta(minutes=5)
 # What says that this body will never be taken, and another may.
@@ -86,7 +87,7 @@ class Forwarder:
             self._count(outcome, 0)
 
     def run(self) -> None:
-        """Send until nothing waits or the target does not answer.
+        """Send until nothing waits, the target does not answer, or it has taken long enough.
 
         Raises:
             SinkError: our database does not answer.
@@ -101,6 +102,8 @@ class Forwarder:
                 if not self._is_done(one, now):
                     return
                 self._store.forwarded([one])
+            if self._clock() - now >= _LONGEST_RUN:
+                return
         self._show_lag([], now)
 
     def _is_done(self, one: Forwarding, now: datetime) -> bool:

@@ -14,13 +14,14 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import accumulate
 
-from exporter.records import CallSignal, ExecutionStatus, LlmCall, Operation, Step
+from exporter.records import CallSignal, Execution, ExecutionStatus, LlmCall, Operation, Step
 from exporter.vendor_names import UNKNOWN
 
 FAILED = (ExecutionStatus.ERROR, ExecutionStatus.TIMEOUT, ExecutionStatus.CRASHED)
 _CLOCK = timedelta(milliseconds=1)  # times and durations are rounded
 # Of these, another prompt is what one would try again with.
 _PROMPT_TO_BLAME = {CallSignal.REFUSED, CallSignal.CONTEXT_EXCEEDED}
+_HIGHEST = 64  # steps above a call that are asked
 _NUMBERED = re.compile(r"[\s#:(\[-]\d+\W*$")  # item 7, row[7]: one of many
 
 
@@ -30,6 +31,7 @@ class Told:
 
     calls: list[LlmCall] = field(default_factory=list)
     steps: dict[str, Step] = field(default_factory=dict)
+    execution: Execution | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +167,8 @@ class _Calls:
             path: list[str] = []
             step = self._steps.get(step_id or "")
             while step is not None and (parent := step.parent_step_id) is not None:
-                if parent in path or parent == step_id:
-                    break  # a circle: nothing above is certain
+                if parent in path or parent == step_id or len(path) == _HIGHEST:
+                    break  # nothing above is certain
                 path.append(parent)
                 step = self._steps.get(parent)
             self._above[step_id] = tuple(path)

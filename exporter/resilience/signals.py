@@ -5,7 +5,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from exporter.records import CallSignal, ExecutionStatus, LlmCall, Record, Step, StepSignal
+from exporter.records import (
+    CallSignal,
+    Execution,
+    ExecutionStatus,
+    LlmCall,
+    Record,
+    Step,
+    StepSignal,
+)
 from exporter.resilience.failures import ending_signal, failure_signal
 from exporter.resilience.recoveries import FAILED, Told, recoveries
 from exporter.resilience.steps import circuit_open, is_cached_answer
@@ -26,6 +34,8 @@ def with_signals(records: Sequence[Record]) -> list[Record]:
                 executions[_key(record)].calls.append(record)
             case Step():
                 executions[_key(record)].steps[record.step_id] = record
+            case Execution():
+                executions[_key(record)].execution = record
             case _:
                 pass
     found = {key: _Found(told) for key, told in executions.items()}
@@ -35,7 +45,7 @@ def with_signals(records: Sequence[Record]) -> list[Record]:
     ]
 
 
-def _key(record: LlmCall | Step) -> Key:
+def _key(record: Execution | LlmCall | Step) -> Key:
     return (record.source, record.execution_id, record.created_at)
 
 
@@ -66,9 +76,11 @@ class _Found:
         ended = ending_signal(call.finish_reason)
         signals = {ended} if ended else set()
         if call.status in FAILED:
-            step = self._told.steps.get(call.step_id or "")
-            of_step = (step.error_type, step.error_message) if step else ()
-            failed = failure_signal(call.error_type, *of_step)
+            around: Step | Execution | None = self._told.steps.get(call.step_id or "")
+            if around is None and len(self._told.calls) == 1:
+                around = self._told.execution  # a trace of one span
+            said = (around.error_type, around.error_message) if around else ()
+            failed = failure_signal(call.error_type, *said)
             if failed is None and call.status is ExecutionStatus.TIMEOUT:
                 failed = CallSignal.TIMED_OUT
             signals |= {failed} if failed else set()

@@ -13,7 +13,9 @@ _CLASSES = re.compile(
     r"|(?:Broken|Isolated)Circuit(?:Error|Exception)|RedLight|EOPENBREAKER)$"
 )
 # opossum, gobreaker, resilience4j, Polly and others say so in words.
-_SAID = re.compile(r"\b(?:circuit|breaker)\b[^.\n]{0,80}?\b(?:is|now|still) open\b", re.IGNORECASE)
+_SAID = re.compile(
+    r"(?:circuit|breaker)(?:\s\S{1,80})?\s(?:is\s)?(?:now\s|still\s)?open\b", re.IGNORECASE
+)
 # pybreaker says so of a call that was made, and whose failure opened it.
 _OPENED_NOW = "circuit breaker opened"
 _FAILED = (ExecutionStatus.ERROR, ExecutionStatus.TIMEOUT, ExecutionStatus.CRASHED)

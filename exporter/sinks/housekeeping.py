@@ -32,6 +32,7 @@ _UNMARKED = (
     ("incidents", "started_at", "status"),
     ("incident_updates", "at", "status"),
     ("traces", "received_at", "executions"),
+    ("forwardings", "received_at", "polls"),  # of a target that is no longer configured
 )
 _TABLES = (EXECUTIONS, STEPS, LLM_CALLS, LLM_CONTENT, STEP_CONTENT, OUTCOMES)
 _TEXTS = (LLM_CONTENT, STEP_CONTENT)

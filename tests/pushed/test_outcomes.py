@@ -57,7 +57,9 @@ def test_everything_that_an_outcome_holds_can_be_told() -> None:
 
 
 def test_an_outcome_without_a_value_happened_once_and_now() -> None:
-    (found,) = outcomes(Stored().push_outcomes({"workflow": "w", "outcome": "approved"}))
+    (found,) = outcomes(
+        Stored().push_outcomes({"workflow": "w", "outcome": "approved", "source": "", "at": ""})
+    )
 
     assert (Decimal(1), NOW, "pushed") == (found.value, found.at, found.source)
 

@@ -88,7 +88,8 @@ BEGIN ATOMIC
 END;
 
 -- What did it do, step by step? A step's own time is its duration less that of the steps it had
--- done for it; what a retry copied ran in another run, and has no share of this one.
+-- done for it; what a retry copied ran in another run, and has no share of this one. A run may have
+-- ten thousand steps where the planner expects five: joins of each with each are forbidden.
 CREATE FUNCTION v_run_steps(a_source text, an_id text)
 RETURNS TABLE (
     place bigint, step_id text, parent_step_id text, previous_step_id text, depth integer,
@@ -100,19 +101,23 @@ RETURNS TABLE (
     calls bigint, provider text, models text, input_tokens bigint, output_tokens bigint,
     cost_usd numeric, unpriced_calls bigint
 )
-LANGUAGE sql STABLE
+LANGUAGE sql STABLE SET enable_nestloop = off
 BEGIN ATOMIC
-    WITH RECURSIVE step AS MATERIALIZED (
-        SELECT s.*, s.started_at + s.duration_seconds * interval '1 second' AS ended_at,
-            e.duration_seconds AS run_seconds,
-            CASE WHEN jsonb_typeof(s.attributes -> 'execution_index') = 'number'
-                THEN (s.attributes -> 'execution_index')::numeric
-            END AS execution_index
+    WITH RECURSIVE run AS MATERIALIZED (
+        SELECT e.source, e.execution_id, e.created_at, e.duration_seconds
         FROM run_key(a_source, an_id) k
         JOIN executions e ON e.source = k.source AND e.execution_id = k.execution_id
             AND e.created_at = k.created_at
-        JOIN steps s ON s.source = k.source AND s.execution_id = k.execution_id
-            AND s.created_at = k.created_at
+    ), step AS MATERIALIZED (
+        SELECT s.*, s.started_at + s.duration_seconds * interval '1 second' AS ended_at,
+            (SELECT r.duration_seconds FROM run r) AS run_seconds,
+            CASE WHEN jsonb_typeof(s.attributes -> 'execution_index') = 'number'
+                THEN (s.attributes -> 'execution_index')::numeric
+            END AS execution_index
+        FROM steps s
+        WHERE s.source = (SELECT r.source FROM run r)
+            AND s.execution_id = (SELECT r.execution_id FROM run r)
+            AND s.created_at = (SELECT r.created_at FROM run r)
     ), nested AS (
         SELECT s.step_id, NULL::text AS parent_step_id, 0 AS depth
         FROM step s
@@ -135,9 +140,10 @@ BEGIN ATOMIC
             sum(c.output_tokens)::bigint AS output_tokens, sum(c.cost_usd) AS cost_usd,
             count(*) FILTER (WHERE c.status = 'success' AND c.cost_usd IS NULL) AS unpriced,
             string_agg(array_to_string(c.signals, ','), ',') AS signals
-        FROM run_key(a_source, an_id) k
-        JOIN llm_calls c ON c.source = k.source AND c.execution_id = k.execution_id
-            AND c.created_at = k.created_at
+        FROM llm_calls c
+        WHERE c.source = (SELECT r.source FROM run r)
+            AND c.execution_id = (SELECT r.execution_id FROM run r)
+            AND c.created_at = (SELECT r.created_at FROM run r)
         GROUP BY c.step_id
     ), timed AS (
         SELECT s.*, n.parent_step_id AS known_parent, coalesce(n.depth, 0) AS depth,

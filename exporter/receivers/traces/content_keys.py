@@ -116,6 +116,7 @@ _PREFIXES = (
 )
 # How an answer ended and by whom a prompt is managed, not what was said.
 _NOT_CONTENT = (".finish_reason", ".id", ".model_name", ".top_k", ".version", ".key")
+_NAMES = frozenset({"gen_ai.prompt.name", "ai.prompt.format", "ai.prompt.toolChoice"})
 _INITIALS = frozenset(prefix[:3] for prefix in _PREFIXES)
 
 
@@ -123,4 +124,9 @@ def is_content(key: str) -> bool:
     """Whether an attribute of this name, of a span or of an event, holds prose."""
     if key in _KEYS:
         return True
-    return key[:3] in _INITIALS and key.startswith(_PREFIXES) and not key.endswith(_NOT_CONTENT)
+    return (
+        key[:3] in _INITIALS
+        and key.startswith(_PREFIXES)
+        and not key.endswith(_NOT_CONTENT)
+        and key not in _NAMES
+    )
