@@ -3,7 +3,7 @@
 //   import { run } from './push_execution.mjs';
 //   await run('content_generator', { customer: 'acme' }, async (told) => {
 //     const answer = await told.step('outline', { kind: 'llm' }, () => openai.chat.completions.create(request));
-//     told.llmCall({ model: answer.model, usage: answer.usage });
+//     told.llmCall({ model: answer.model, usage: answer.usage, latency_ms: 1200 });
 //     told.outcome('posts_approved', 3);
 //   });
 //
@@ -60,29 +60,34 @@ export async function run(workflow, fields, work) {
     ...fields,
   };
   const [steps, llm_calls, outcomes] = [[], [], []];
-  const began = performance.now();
+  const begunAt = performance.now();
   await push('executions', { ...told, status: 'running' }, 1);
   const end = { status: 'success' };
   try {
     return await work({
       executionId: told.execution_id,
       step: (name, more, action) => timed(steps, { name, ...more }, action),
-      llmCall: (call) => llm_calls.push({ step_id: steps.at(-1)?.step_id, ...call }),
+      llmCall: (call) => llm_calls.push({ step_id: steps.at(-1)?.step_id, ...began(call), ...call }),
       outcome: (name, value = true, more = {}) => outcomes.push({ name, value, ...more }),
     });
   } catch (error) {
     Object.assign(end, failed(error));
     throw error;
   } finally {
-    const duration_ms = performance.now() - began;
+    const duration_ms = performance.now() - begunAt;
     await push('executions', { ...told, ...end, duration_ms, steps, llm_calls, outcomes });
   }
+}
+
+/** When a call that has just ended began: retries and fallbacks are known by it. */
+function began({ latency_ms }) {
+  return latency_ms ? { started_at: new Date(Date.now() - latency_ms).toISOString() } : {};
 }
 
 async function timed(steps, step, action) {
   Object.assign(step, { step_id: String(steps.length + 1), started_at: new Date().toISOString() });
   steps.push(step);
-  const began = performance.now();
+  const begunAt = performance.now();
   try {
     const output = await action();
     if (output !== undefined) step.output = output;
@@ -91,7 +96,7 @@ async function timed(steps, step, action) {
     Object.assign(step, failed(error));
     throw error;
   } finally {
-    step.duration_ms = performance.now() - began;
+    step.duration_ms = performance.now() - begunAt;
   }
 }
 

@@ -3,7 +3,7 @@
     with Run("content_generator", customer="acme") as run:
         with run.step("outline", kind="llm"):
             answer = client.chat.completions.create(model="gpt-4o-mini", messages=messages)
-            run.llm_call(answer.model, usage=answer.usage.model_dump())
+            run.llm_call(answer.model, latency_ms=1200, usage=answer.usage.model_dump())
         run.outcome("posts_approved", 3)
 
 Environment: AIWF_URL (http://127.0.0.1:9849) and AIWF_TOKEN (the exporter's web.token).
@@ -20,7 +20,7 @@ import urllib.request
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.client import HTTPException
 from types import TracebackType
 
@@ -111,18 +111,19 @@ class Run:
         finally:
             step["duration_ms"] = _since(began)
 
-    def llm_call(self, model: str, **fields: object) -> None:
-        """Note a model call, made in the step that began last."""
+    def llm_call(self, model: str, latency_ms: float = 0, **fields: object) -> None:
+        """Note a model call that has just ended, made in the step that began last."""
         step = {"step_id": self._steps[-1]["step_id"]} if self._steps else {}
-        self._calls.append({"model": model, **step, **fields})
+        times = {"started_at": _now(latency_ms), "latency_ms": latency_ms} if latency_ms else {}
+        self._calls.append({"model": model, **step, **times, **fields})
 
     def outcome(self, name: str, value: float | bool = True, **fields: object) -> None:
         """Note what it achieved: posts approved, euros."""
         self._outcomes.append({"name": name, "value": value, **fields})
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat()
+def _now(milliseconds_ago: float = 0) -> str:
+    return (datetime.now(UTC) - timedelta(milliseconds=milliseconds_ago)).isoformat()
 
 
 def _since(began: float) -> float:

@@ -41,7 +41,7 @@ def call_records(said: SaidExecution, execution: Execution) -> Iterator[LlmCall]
             response=call.failure.message if call.response is None else call.response,
             **call.tokens,
         )
-    if not said.llm_calls and said.is_use_told:
+    if said.is_use_told_as_a_whole:
         yield _record(
             execution,
             RUN_CALL_ID,
@@ -52,6 +52,8 @@ def call_records(said: SaidExecution, execution: Execution) -> Iterator[LlmCall]
             model=said.model or UNKNOWN,
             operation=Operation.OTHER,
             status=ExecutionStatus.SUCCESS,  # however the run ended, this much was served
+            prompt=said.prompt,
+            response=said.response,
             **said.tokens,
         )
 

@@ -9,7 +9,7 @@ from exporter.pushed.outcomes import achievement_records
 from exporter.pushed.parts import SaidError
 from exporter.pushed.said import SaidExecution
 from exporter.pushed.times import RunTimes, times_of
-from exporter.pushed.values import kept
+from exporter.pushed.values import both_ends, kept
 from exporter.pushed.words import kind_named
 from exporter.records import (
     Execution,
@@ -75,8 +75,9 @@ def _execution(said: SaidExecution, source: str, times: RunTimes) -> Execution:
         items_total=said.items_total,
         items_failed=said.items_failed,
         engine_url=said.url,
-        input=said.input,
-        output=said.output,
+        # A prompt beside `llm_calls` is of none of them.
+        input=said.prompt if said.input is None and said.llm_calls else said.input,
+        output=said.response if said.output is None and said.llm_calls else said.output,
     )
 
 
@@ -99,13 +100,13 @@ def _attributes(said: SaidExecution, failure: SaidError) -> dict[str, Json]:
     if said.steps_completed is not None:
         found["steps_completed"] = said.steps_completed
     if failure.stack is not None:
-        found["error_stack"] = failure.stack
+        found["error_stack"] = both_ends(failure.stack)
     model = {"provider": said.provider, "model": said.model}
     if said.llm_calls:
         # Each call tells its own; what is told of the run must not be added to that.
         told = {"cost_usd": said.cost_usd, **said.tokens, **model}
         found |= {f"reported_{name}": value for name, value in told.items() if value is not None}
-    elif not said.is_use_told:
+    elif not said.is_use_told_as_a_whole:
         found |= {name: value for name, value in model.items() if value is not None}
     return kept(found)
 
@@ -117,7 +118,7 @@ def _steps(said: SaidExecution, execution: Execution) -> Iterator[Step]:
         if step.kind is not None and kind is None:
             attributes["kind"] = step.kind
         if failure.stack is not None:
-            attributes["error_stack"] = failure.stack
+            attributes["error_stack"] = both_ends(failure.stack)
         started_at, duration = step.span
         yield Step(
             source=execution.source,

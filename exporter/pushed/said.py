@@ -143,7 +143,10 @@ class SaidExecution(Using, Lasting):
     version: values.Text = named("version", "workflow_version")
     trigger: values.Text = None
     model: values.Text = None
-    """Of `cost_usd` and the tokens of a run without `llm_calls`; and `provider`."""
+    """With `provider`, `prompt` and `response`: of `cost_usd` and the tokens of a run that does not
+    tell `llm_calls`."""
+    prompt: values.Content = None
+    response: values.Content = None
     created_at: values.Time = None
     timestamp: values.Time = named("timestamp", "@timestamp", "time")
     """When the line was written: the end of a run that has ended, else its start."""
@@ -177,6 +180,13 @@ class SaidExecution(Using, Lasting):
     def workflow_name(self) -> str:
         """What the workflow is shown as."""
         return self.workflow or self.workflow_id or ""
+
+    @property
+    def is_use_told_as_a_whole(self) -> bool:
+        """Whether what models did is told of the run, not of its calls."""
+        texts = (self.prompt, self.response)
+        is_any = self.is_use_told or any(text is not None for text in texts)
+        return is_any and not self.llm_calls
 
     @cached_property
     def step_ids(self) -> list[str]:

@@ -197,6 +197,14 @@ def shortened(value: Json) -> Json:
             return value
 
 
+def both_ends(text: str) -> str:
+    """Cut a stack in its middle: its ends tell where it began and where it broke."""
+    if len(text) <= _LONGEST_TEXT:
+        return text
+    half = _LONGEST_TEXT // 2 - 2
+    return f"{text[:half]}\n…\n{text[-half:]}"
+
+
 def kept(attributes: Mapping[str, Any]) -> dict[str, Json]:
     """Return attributes as they are kept."""
     found = shortened(json_of(dict(attributes)))

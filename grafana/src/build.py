@@ -16,7 +16,9 @@ from grafana.src import (  # noqa: E402
     notifications,
     overview,
     providers,
+    run,
     runbooks,
+    runs,
     spend,
 )
 from grafana.src.layout import Dashboard  # noqa: E402
@@ -32,7 +34,14 @@ def _json(dashboard: Dashboard) -> str:
 
 def products() -> Iterator[tuple[Path, str]]:
     """Yield every generated file with what belongs into it."""
-    dashboards = [overview.build(), spend.build(), providers.build(), *runbooks.build(ALERTS)]
+    dashboards = [
+        overview.build(),
+        runs.build(),
+        run.build(),
+        spend.build(),
+        providers.build(),
+        *runbooks.build(ALERTS),
+    ]
     for dashboard in dashboards:
         yield DASHBOARDS / f"{dashboard.uid}.json", _json(dashboard)
     yield ALERTING / "rules.yaml", alert_rules.build(ALERTS, dashboards)

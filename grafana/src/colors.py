@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from grafana.src.panels import NEUTRAL, Steps
+from grafana.src.columns import Steps
+from grafana.src.panels import NEUTRAL
 
 GREY, DARK_GREY = "#808a96", "#5b6370"
 RESULT_COLORS = {
@@ -11,6 +12,30 @@ RESULT_COLORS = {
     "open": "light-blue",
     "canceled": GREY,
     "pruned": DARK_GREY,
+}
+STATUS_COLORS = {
+    "queued": "light-blue",
+    "running": "light-blue",
+    "waiting": "light-blue",
+    "success": "green",
+    "error": "red",
+    "timeout": "red",
+    "crashed": "red",
+    "canceled": GREY,
+    "pruned": DARK_GREY,
+}
+# What holds a run up is warm, what goes on all the same is cool.
+SIGNAL_COLORS = {
+    "rate_limited": "orange",
+    "timed_out": "red",
+    "overloaded": "dark-red",
+    "context_exceeded": "purple",
+    "refused": "yellow",
+    "truncated": "super-light-orange",
+    "retry": "light-blue",
+    "fallback": "blue",
+    "circuit_open": "dark-orange",
+    "cached_answer": "green",
 }
 # Levels of status pages, and the words of `status_word` for them.
 LEVEL_COLORS = {

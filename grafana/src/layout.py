@@ -27,10 +27,15 @@ __all__ = [
     "Cell",
     "Dashboard",
     "Line",
+    "Variable",
+    "choice_variable",
     "chosen",
     "dashboard",
     "query_variable",
+    "single_variable",
+    "text_variable",
 ]
+Variable = builder.QueryVariable | builder.CustomVariable | builder.TextBoxVariable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,15 +92,17 @@ def dashboard(
     description: str,
     tag: str,
     lines: Sequence[Line],
-    variables: Sequence[builder.QueryVariable] = (),
+    variables: Sequence[Variable] = (),
     shows: tuple[str, str] = ("now-24h", "now"),
     timezone: str = "browser",
     refresh: str = "1m",
     incidents: bool = True,
+    has_time: bool = True,
 ) -> Dashboard:
     """Join lines of panels into a dashboard that the browser cannot save over.
 
     `shows` is the range of time it opens with; `incidents` of providers are drawn over its panels.
+    One that has no time shows the same whatever range is chosen, and lets nobody choose one.
     """
     made = (
         builder.Dashboard(title).uid(uid).description(description).tags([tag])
@@ -107,6 +114,8 @@ def dashboard(
     )  # fmt: skip
     if incidents:
         made = made.annotation(provider_incidents())
+    if not has_time:
+        made = made.timepicker(builder.TimePicker().hidden(True))
     board = made.build()
     board.panels = place(lines)
     return board
@@ -128,6 +137,34 @@ def query_variable(
         .refresh(model.VariableRefresh.ON_DASHBOARD_LOAD)
         .multi(True).include_all(True).all_value(ALL_VALUE)
         .current(model.VariableOption(selected=True, text=["All"], value=["$__all"]))
+    )  # fmt: skip
+
+
+def single_variable(
+    name: str, label: str, query: str, datasource: common.DataSourceRef
+) -> builder.QueryVariable:
+    """Let the reader choose one of the query's answers, of which the first is any of them."""
+    return (
+        builder.QueryVariable(name).label(label).datasource(datasource).query(query)
+        .refresh(model.VariableRefresh.ON_DASHBOARD_LOAD)
+        .current(model.VariableOption(selected=True, text="any", value=ALL_VALUE.strip("'")))
+    )  # fmt: skip
+
+
+def choice_variable(name: str, label: str, choices: Sequence[str]) -> builder.CustomVariable:
+    """Let the reader choose one, several or all of these words; see `chosen`."""
+    return (
+        builder.CustomVariable(name).label(label).values(",".join(choices))
+        .multi(True).include_all(True).all_value(ALL_VALUE)
+        .current(model.VariableOption(selected=True, text=["All"], value=["$__all"]))
+    )  # fmt: skip
+
+
+def text_variable(name: str, label: str, description: str) -> builder.TextBoxVariable:
+    """Let the reader type something; nothing, at first."""
+    return (
+        builder.TextBoxVariable(name).label(label).description(description).default_value("")
+        .current(model.VariableOption(selected=True, text="", value=""))
     )  # fmt: skip
 
 

@@ -11,21 +11,12 @@ from grafana.src.colors import (
     RESULT_COLORS,
     SUCCESS_COLORS,
 )
+from grafana.src.columns import Column
 from grafana.src.exporter_panels import EXPORTER_NUMBERS, EXPORTER_TRENDS
 from grafana.src.layout import TAG, Dashboard, Line, dashboard, query_variable
 from grafana.src.overview_numbers import EXECUTION_NUMBERS, LLM_NUMBERS
-from grafana.src.panels import (
-    AGO,
-    COUNT,
-    RATIO,
-    SECONDS,
-    TEXT,
-    TIME,
-    USD,
-    Column,
-    table,
-    timeseries,
-)
+from grafana.src.panels import AGO, COUNT, RATIO, SECONDS, TEXT, TIME, USD, table, timeseries
+from grafana.src.run_links import address_column, run_column
 from grafana.src.targets import TIMESCALEDB, sql_series, sql_table
 
 UID = "aiwf-overview"
@@ -110,26 +101,21 @@ FAILURES = Line(
         table(
             "Recent failures",
             help="The newest 100 runs of the range that failed: where, with which error, whether"
-            " their provider is to blame, and the way to the run in its engine.",
+            " their provider is to blame, and the way to the run, here and in its engine.",
             target=sql_table(queries.FAILURE_ROWS),
             no_value="nothing failed in this range",
             columns=[
                 Column(name="Started", unit=TIME, width_px=165),
                 Column(name="Workflow", unit=TEXT, width_px=200, filter=True),
+                Column(name="Source", unit=TEXT, width_px=110, filter=True),
+                run_column(),
                 Column(name="Status", unit=TEXT, width_px=100, filter=True),
                 Column(name="Blame", unit=TEXT, width_px=130, colors=BLAME_COLORS, filter=True),
                 Column(name="Failed step", unit=TEXT, width_px=150, unknown="–", filter=True),
                 Column(name="Error type", unit=TEXT, width_px=150, unknown="–", filter=True),
                 Column(name="Message", unit=TEXT, unknown="–"),
                 Column(name="Duration", unit=SECONDS, width_px=100, unknown="–"),
-                Column(
-                    name="Engine",
-                    unit=TEXT,
-                    width_px=85,
-                    texts={"^https?://.*": "open ↗"},
-                    unknown=" ",  # an empty one would be the panel's
-                    link=("Open the run in its engine", "${__value.raw}"),
-                ),
+                address_column("Engine", "Open the run in its engine"),
             ],
         )
     ],

@@ -82,8 +82,9 @@ WITH newest AS MATERIALIZED (
     SELECT * FROM v_failures WHERE $__timeFilter(created_at) AND :selected
     ORDER BY created_at DESC LIMIT 100
 )
-SELECT n.created_at AS "Started", n.workflow AS "Workflow", n.status AS "Status",
-    b.blame AS "Blame", n.error_step AS "Failed step", n.error_type AS "Error type",
+SELECT n.created_at AS "Started", n.workflow AS "Workflow", n.source AS "Source",
+    n.execution_id AS "Run", n.status AS "Status", b.blame AS "Blame",
+    n.error_step AS "Failed step", n.error_type AS "Error type",
     n.error_message AS "Message", n.duration_seconds AS "Duration", coalesce(n.url, '') AS "Engine"
 FROM newest n
 LEFT JOIN v_execution_blame((SELECT min(created_at) FROM newest),

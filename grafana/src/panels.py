@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Literal
 
 with warnings.catch_warnings():
@@ -21,6 +20,7 @@ with warnings.catch_warnings():
 from grafana_foundation_sdk.models import common, text, units
 from grafana_foundation_sdk.models import dashboard as model
 
+from grafana.src.columns import Column, Steps, thresholds
 from grafana.src.layout import GRID_COLUMNS, Cell
 from grafana.src.targets import Target
 
@@ -35,16 +35,7 @@ AGO = units.DateTimeFromNow
 TIME = units.DatetimeDefault
 
 NEUTRAL = "text"
-Steps = Sequence[tuple[float | None, str]]  # (from this value on, colour); None: from the start
 PLAIN: Steps = ((None, NEUTRAL),)
-
-
-def _thresholds(steps: Steps) -> dashboard_builder.ThresholdsConfig:
-    return (
-        dashboard_builder.ThresholdsConfig()
-        .mode(model.ThresholdsMode.ABSOLUTE)
-        .steps([model.Threshold(value=value, color=color) for value, color in steps])
-    )
 
 
 def _words(texts: Mapping[str, tuple[str, str]]) -> model.ValueMap:
@@ -61,50 +52,6 @@ def _newest(calculation: str = "last") -> common_builder.ReduceDataOptions:
     return common_builder.ReduceDataOptions().calcs([calculation]).values(False)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Column:
-    """How one column of a table is shown."""
-
-    name: str
-    unit: str
-    width_px: int | None = None
-    steps: Steps | None = None  # colours of its text
-    unknown: str | None = None  # shown where the value is NULL
-    link: tuple[str, str] | None = None  # (title, address)
-    texts: Mapping[str, str] = field(default_factory=dict)  # regular expression -> shown text
-    colors: Mapping[str, str] = field(default_factory=dict)  # word -> its colour
-    filter: bool = False  # lets the reader pick values
-
-    def override(self) -> list[model.DynamicConfigValue]:
-        """Return the column's settings as Grafana's overrides of the table's own."""
-        options: dict[str, object] = {"unit": self.unit}
-        if self.width_px is not None:
-            options["custom.width"] = self.width_px
-        if self.steps is not None:
-            options["thresholds"] = _thresholds(self.steps).build()
-            options["color"] = {"mode": "thresholds"}
-            options["custom.cellOptions"] = {"type": "color-text"}
-        if self.unknown is not None:
-            options["noValue"] = self.unknown
-        if self.filter:
-            options["custom.filterable"] = True
-        if self.link is not None:
-            title, url = self.link
-            options["links"] = [{"title": title, "url": url, "targetBlank": url.startswith("${")}]
-        if self.texts:
-            options["mappings"] = [
-                {"type": "regex", "options": {"pattern": pattern, "result": {"text": text}}}
-                for pattern, text in self.texts.items()
-            ]
-        if self.colors:
-            options["mappings"] = [
-                {"type": "value", "options": {word: {"color": color, "index": index}}}
-                for index, (word, color) in enumerate(self.colors.items())
-            ]
-            options["custom.cellOptions"] = {"type": "color-text"}
-        return [model.DynamicConfigValue(id_val=key, value=value) for key, value in options.items()]
-
-
 def stat(
     title: str,
     *,
@@ -118,17 +65,18 @@ def stat(
     texts: Mapping[str, tuple[str, str]] | None = None,
     shows: Literal["value", "name", "value and name"] = "value",
     link: tuple[str, str] | None = None,
+    is_text: bool = False,
 ) -> Cell:
     """Show the newest value in large type.
 
     With `change`, the query answers two rows, the earlier range and this one: the panel shows the
     second and its change from the first. `texts` says other words for single values, and a click
-    on the value follows the `link`.
+    on the value follows the `link`. A value that `is_text` is shown as such.
     """
     panel = (
         stat_builder.Panel().title(title).description(help).unit(unit).no_value(no_value)
-        .datasource(target.datasource).with_target(target).thresholds(_thresholds(steps))
-        .reduce_options(_newest())
+        .datasource(target.datasource).with_target(target).thresholds(thresholds(steps))
+        .reduce_options(_newest().fields("/.*/") if is_text else _newest())
         .graph_mode(common.BigValueGraphMode.NONE)
         .color_mode(common.BigValueColorMode.VALUE)
         .text_mode(common.BigValueTextMode(shows.replace(" ", "_")))
@@ -195,7 +143,7 @@ def timeseries(
         panel = panel.interval(step)
     if limit is not None:
         panel = (
-            panel.thresholds(_thresholds(((None, "green"), (limit, "red"))))
+            panel.thresholds(thresholds(((None, "green"), (limit, "red"))))
             .thresholds_style(
                 common_builder.GraphThresholdsStyleConfig()
                 .mode(common.GraphThresholdsStyleMode.DASHED)
@@ -286,7 +234,7 @@ def bargauge(
     """
     panel = (
         bargauge_builder.Panel().title(title).description(help).unit(unit).no_value(no_value)
-        .datasource(target.datasource).with_target(target).thresholds(_thresholds(steps))
+        .datasource(target.datasource).with_target(target).thresholds(thresholds(steps))
         .reduce_options(_newest("lastNotNull"))
         .min(0)
         .max(full)

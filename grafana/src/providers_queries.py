@@ -78,8 +78,8 @@ WHERE phase = 'resolved' AND :real AND started_at <= $__timeTo()
 ORDER BY started_at DESC LIMIT 50""")
 
 FAILURE_ROWS = _sql("""
-SELECT created_at AS "Started", workflow AS "Workflow", status AS "Status", blame AS "Blame",
-    provider AS "Provider",
+SELECT created_at AS "Started", workflow AS "Workflow", source AS "Source", execution_id AS "Run",
+    status AS "Status", blame AS "Blame", provider AS "Provider",
     CASE WHEN provider IS NOT NULL THEN status_word(level) END AS "Page said",
     others_failing AS "Others failing", incident AS "Incident",
     coalesce(incident_url, '') AS "Details"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from grafana.src import providers_queries as queries
 from grafana.src.colors import ANY_IS_RED, BLAME_COLORS, LEVEL_COLORS
+from grafana.src.columns import Column
 from grafana.src.layout import Cell, Line
-from grafana.src.panels import AGO, COUNT, RATIO, SECONDS, TEXT, TIME, Column, table
+from grafana.src.panels import AGO, COUNT, RATIO, SECONDS, TEXT, TIME, table
+from grafana.src.run_links import run_column
 from grafana.src.targets import sql_table
 
 _UNKNOWN = "–"
@@ -68,6 +70,8 @@ FAILURES = Line(
             columns=[
                 Column(name="Started", unit=TIME, width_px=165),
                 Column(name="Workflow", unit=TEXT, filter=True),
+                Column(name="Source", unit=TEXT, width_px=110, filter=True),
+                run_column(),
                 Column(name="Status", unit=TEXT, width_px=95, filter=True),
                 Column(name="Blame", unit=TEXT, width_px=140, colors=BLAME_COLORS, filter=True),
                 Column(name="Provider", unit=TEXT, width_px=110, unknown=_UNKNOWN, filter=True),

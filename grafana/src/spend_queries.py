@@ -153,7 +153,8 @@ TEAM_ROWS = _calls_by("team", "Team")
 COSTLY_CALLS = _sql("""
 SELECT started_at AS "Started", coalesce(workflow, 'not named') AS "Workflow", source AS "Source",
     customer AS "Customer", model AS "Model", input_tokens AS "Input", output_tokens AS "Output",
-    cost_usd AS "Cost", cost_source AS "Cost is", coalesce(url, '') AS "Run"
+    cost_usd AS "Cost", cost_source AS "Cost is", coalesce(run, '') AS "Run",
+    coalesce(url, '') AS "Engine"
 FROM v_costly_calls
 WHERE started_at >= utc_day($__timeFrom()) AND started_at <= $__timeTo() AND :selected
 ORDER BY cost_usd DESC, started_at DESC LIMIT 50""")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from grafana.src import spend_queries as queries
 from grafana.src.colors import ANY_IS_ORANGE, BALANCE_COLORS, DARK_COLORS, GAP_COLORS
+from grafana.src.columns import Column
 from grafana.src.layout import Cell, Line
-from grafana.src.panels import AGO, COUNT, RATIO, TEXT, TIME, TOKENS, USD, Column, table
+from grafana.src.panels import AGO, COUNT, RATIO, TEXT, TIME, TOKENS, USD, table
+from grafana.src.run_links import address_column, run_column
 from grafana.src.targets import sql_table
 
 _UNKNOWN = "–"
@@ -143,14 +145,8 @@ CALLS = Line(
                 Column(name="Output", unit=TOKENS, width_px=85, unknown=_UNKNOWN),
                 _usd("Cost"),
                 Column(name="Cost is", unit=TEXT, width_px=90),
-                Column(
-                    name="Run",
-                    unit=TEXT,
-                    width_px=85,
-                    texts={"^https?://.*": "open ↗"},
-                    unknown=" ",  # an empty one would be the panel's
-                    link=("Open the run in its engine", "${__value.raw}"),
-                ),
+                run_column(),
+                address_column("Engine", "Open the run in its engine"),
             ],
         )
     ],

@@ -211,10 +211,13 @@ def test_the_standby_takes_over_where_the_other_stopped(
     with exporter(tmp_path, clean_url, {"url": n8n_url}) as app:
         app.poll_ok()
 
-    # The first one wrote calls without prices: it was driven past the poller.
+    # The first one wrote calls without prices and signals: it was driven past the poller.
     for url in (clean_url, one_database_url):
         with connect(url) as connection:
-            connection.execute("UPDATE llm_calls SET cost_usd = NULL, cost_source = NULL")
+            connection.execute(
+                "UPDATE llm_calls SET cost_usd = NULL, cost_source = NULL, "
+                "context_window_tokens = NULL, signals = '{}'"
+            )
     for table in ("executions", "steps", "llm_calls", "llm_content", "executions_hourly"):
         assert stored(clean_url)[table] == stored(one_database_url)[table], table
 

@@ -41,6 +41,7 @@ ROOT = Path(__file__).parents[2]
 CONFIG = """\
 database:
   url: {env: AIWF_DATABASE_URL}
+  dashboard_role: aiwf_dashboards_of_secrets  # of the whole server: others test theirs meanwhile
   dashboard_password: {env: AIWF_DASHBOARD_PASSWORD}
 web: {token: {env: AIWF_TOKEN}}
 sources:

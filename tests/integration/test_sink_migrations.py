@@ -249,7 +249,9 @@ def test_with_timescaledb_the_growing_tables_are_hypertables(
                 "WHERE hypertable_schema = 'public' ORDER BY 1"
             ).fetchall()
 
-    assert ["executions", "llm_calls", "llm_content", "steps"] == [row["name"] for row in rows]
+    assert ["executions", "llm_calls", "llm_content", "step_content", "steps"] == [
+        row["name"] for row in rows
+    ]
 
 
 @pytest.mark.timescale

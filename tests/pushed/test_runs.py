@@ -399,6 +399,29 @@ def test_tokens_of_a_run_without_calls_are_kept_with_its_model() -> None:
     )
 
 
+def test_a_prompt_is_content_also_where_no_call_is_told() -> None:
+    """Attributes are kept whatever is captured of prompts: none may be there."""
+    alone = execution(prompt=["write"], response="leaves")
+    beside = execution(prompt="write", response="leaves", llm_calls=[{"model": "m"}])
+
+    assert [('["write"]', "leaves", 0)] == [
+        (call.prompt, call.response, call.calls) for call in calls(alone)
+    ]
+    assert ("write", "leaves") == (one_execution(beside).input, one_execution(beside).output)
+    assert {} == one_execution(alone).attributes == one_execution(beside).attributes
+
+
+def test_of_a_long_stack_both_ends_are_kept() -> None:
+    stack = "Traceback\n" + "  line\n" * 2000 + "ValueError: boom"
+    found = one_execution(execution(status="failed", error={"message": "boom", "stack": stack}))
+
+    kept = found.attributes["error_stack"]
+    assert isinstance(kept, str)
+    assert len(kept) <= 4096
+    assert kept.startswith("Traceback\n")
+    assert kept.endswith("ValueError: boom")
+
+
 def test_the_cost_of_a_run_is_never_added_to_that_of_its_calls() -> None:
     records = execution(
         cost_usd=0.5, model="m", llm_calls=[{"model": "m", "cost_usd": 0.1}, {"model": "m"}]

@@ -1,4 +1,4 @@
-"""What dashboards and alerts are tried on: the full database, and what status pages said."""
+"""What dashboards and alerts are tried on: the full database, runs, and what status pages said."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests.run_records import write_run_history
 from tests.shipped.status_history import write_status_history
 
 
 @pytest.fixture(scope="session")
 def full_database_url(full_database_url: str) -> str:
-    """Our full database, in which two status pages were read too."""
+    """Our full database, in which two status pages were read too, and runs of code were told."""
     write_status_history(full_database_url, datetime.now(UTC))
+    write_run_history(full_database_url, datetime.now(UTC))
     return full_database_url

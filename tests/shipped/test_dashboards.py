@@ -13,6 +13,9 @@ import pytest
 import yaml
 from psycopg.rows import tuple_row
 
+from exporter.records import CallSignal, ExecutionStatus, StepSignal
+from grafana.src.colors import SIGNAL_COLORS, STATUS_COLORS
+from tests.run_records import FAILED_RUN
 from tests.shipped.grafana_macros import MacroError, expand_macros, insert_variables
 from tests.shipped.shipped_files import (
     DASHBOARDS,
@@ -26,9 +29,16 @@ from tests.shipped.shipped_files import (
 )
 
 PANELS = [pytest.param(panel, id=f"{name}:{panel['title']}") for name, panel in panels()]
+
+
+def _variables(name: str | None = None) -> list[dict[str, Any]]:
+    boards = [board for file, board in DASHBOARDS.items() if name in (None, file)]
+    return [variable for board in boards for variable in board["templating"]["list"]]
+
+
 NUMBERED = [pytest.param(board, id=name) for name, board in DASHBOARDS.items()]
-UNITS = {"locale", "short", "s", "percentunit", "currencyUSD", "none", "cpm"}
-COLUMN_UNITS = UNITS | {"dateTimeFromNow", "dateTimeAsSystem"}
+UNITS = {"locale", "short", "s", "percentunit", "currencyUSD", "none", "cpm", "dateTimeAsSystem"}
+COLUMN_UNITS = UNITS | {"dateTimeFromNow"}
 DATASOURCES = {"timescaledb", "prometheus"}
 NAMES_NOT_SHOWN = {
     # Metrics that no panel and no alert uses, each for a reason.
@@ -47,6 +57,11 @@ NAMES_NOT_SHOWN = {
     "aiwf_usage_tokens_observed_total": "for people's own alerts: days come from the database",
     "aiwf_usage_revisions_negative_total": "for people's own alerts",
     "aiwf_provider_incidents_open": "incidents on the page come from the database",
+    "aiwf_forwarded_bodies_total": "for people's own alerts",
+    "aiwf_forwarding_lag_seconds": "for people's own alerts",
+    "aiwf_signals_total": "signals on the page come from the database",
+    "aiwf_outcomes_total": "outcomes of a run come from the database; for people's own alerts",
+    "aiwf_outcome_value_total": "outcomes of a run come from the database; for people's own alerts",
 }
 
 
@@ -141,10 +156,63 @@ def test_links_lead_to_dashboards_that_exist(board):
 
 
 def test_all_is_written_with_its_quotes_because_grafana_adds_none():
-    for board in DASHBOARDS.values():
-        for variable in board["templating"]["list"]:
+    for variable in _variables():
+        if variable["type"] != "textbox" and variable.get("includeAll"):
             assert variable["allValue"] == "'__all__'"
             assert variable["current"]["value"] == ["$__all"]
+
+
+def test_a_variable_always_has_a_value_because_a_hole_breaks_every_query():
+    for variable in _variables():
+        if variable["type"] == "textbox":
+            assert variable["current"]["value"] == variable["query"] == ""
+        elif not variable.get("includeAll"):
+            assert variable["current"]["value"] == "__all__"
+
+
+def test_the_words_to_choose_from_are_those_of_records():
+    offered = {variable["name"]: variable for variable in _variables("aiwf-runs.json")}
+
+    assert offered["status"]["query"].split(",") == list(ExecutionStatus)
+    assert offered["signal"]["query"].split(",") == [*CallSignal, *StepSignal]
+
+
+def test_a_status_and_a_signal_have_a_colour():
+    assert set(STATUS_COLORS) == set(ExecutionStatus)
+    assert set(SIGNAL_COLORS) == {*CallSignal, *StepSignal}
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_a_link_to_a_run_names_its_source_too(panel):
+    for override in panel.get("fieldConfig", {}).get("overrides", ()):
+        links = [
+            link["url"]
+            for setting in override["properties"]
+            if setting["id"] == "links"
+            for link in setting["value"]
+            if "/d/aiwf-run?" in link["url"]
+        ]
+        for url in links:
+            assert "var-source=${__data.fields.Source:percentencode}" in url
+            assert 'AS "Source"' in panel["targets"][0]["rawSql"]
+
+
+def test_every_table_of_failures_leads_to_the_run():
+    leading = {panel["title"] for _, panel in panels() if "/d/aiwf-run?" in yaml.safe_dump(panel)}
+
+    assert leading == {
+        "Recent failures",
+        "Failures: ours or theirs",
+        "Most expensive calls",
+        "Runs found",
+        "Where to look further",
+        "Its neighbours",
+    }
+
+
+def test_a_page_about_one_run_has_no_time_to_choose():
+    assert DASHBOARDS["aiwf-run.json"]["timepicker"]["hidden"] is True
+    assert "$__time" not in yaml.safe_dump(DASHBOARDS["aiwf-run.json"]["panels"])
 
 
 def test_bills_are_shown_by_utc_days_and_months():
@@ -157,19 +225,40 @@ def test_bills_are_shown_by_utc_days_and_months():
 # The queries, as Grafana sends them, as the role it has.
 
 NOW = datetime.now(UTC).replace(microsecond=0)
-CHOICES = {
-    "all": {"source": None, "workflow": None, "provider": None, "model": None},
+CHOICES: dict[str, dict[str, list[str] | None]] = {
+    "all": {
+        "source": None,
+        "workflow": None,
+        "provider": None,
+        "model": None,
+        "status": None,
+        "signal": None,
+        "execution_id": [FAILED_RUN],
+        **{key: [""] for key in ("customer", "error", "seconds", "usd")},
+    },
     "two": {
         "source": ["n8n-production"],
         "workflow": ["a", "b"],
         "provider": ["openai", "anthropic"],
         "model": ["gpt-5"],
+        "status": ["error", "timeout"],
+        "signal": ["retry", "circuit_open"],
+        "execution_id": [""],
+        "customer": ["acme"],
+        "error": ["429"],
+        "seconds": ["1,5"],
+        "usd": ["0.5"],
     },
     "quoted": {
         "source": ["it's"],
         "workflow": ["O'Neill's \"flow\"", "100% (new)"],
         "provider": ["it's"],
         "model": ["O'Neill's \"model\"", "100% (new)"],
+        "status": ["it's"],
+        "signal": ["it's"],
+        **{
+            key: ["it's 100%_\\"] for key in ("execution_id", "customer", "error", "seconds", "usd")
+        },
     },
 }
 DAYS = (1 / 24, 1, 365)
@@ -179,7 +268,9 @@ def _queries() -> list[Any]:
     found = []
     for name, board in DASHBOARDS.items():
         for variable in board["templating"]["list"]:
-            found.append(pytest.param(variable["query"], "table", id=f"{name}:${variable['name']}"))
+            if variable["type"] == "query":
+                param = (variable["query"], "table")
+                found.append(pytest.param(*param, id=f"{name}:${variable['name']}"))
         for entry in board["annotations"]["list"]:
             if "target" in entry:
                 sql = entry["target"]["rawSql"]

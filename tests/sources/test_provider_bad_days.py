@@ -26,6 +26,7 @@ from tests.sources.simulated import SIMULATED, START
 NO_PROVIDERS = {
     "n8n",  # a database
     "litellm",  # a database
+    "jsonl",  # files
     "status_pages",  # a bad day there is one page's: test_status_door.py
 }
 
@@ -54,7 +55,7 @@ def server(kind: str, clock: Clock) -> Iterator[ProviderServer]:
 
 @pytest.fixture(autouse=True)
 def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_client, "DEADLINE_SECONDS", 0.5)
+    monkeypatch.setattr(http_client, "DEADLINE_SECONDS", 1.0)
 
 
 @pytest.fixture

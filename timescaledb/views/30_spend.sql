@@ -319,6 +319,10 @@ SELECT c.started_at, c.source, coalesce(w.workflow, nullif(c.workflow, '')) AS w
     c.execution_id, c.provider, c.model, c.customer, c.project, c.team,
     c.input_tokens, c.output_tokens, c.tokens_estimated, c.cost_usd, c.cost_source,
     (
+        SELECT e.execution_id FROM executions e
+        WHERE e.source = c.source AND e.execution_id = c.execution_id AND e.created_at = c.created_at
+    ) AS run,
+    (
         SELECT e.engine_url FROM executions e
         WHERE e.source = c.source AND e.execution_id = c.execution_id AND e.created_at = c.created_at
     ) AS url

@@ -15,6 +15,15 @@ BEGIN ATOMIC
     ORDER BY f.place, f.created_at DESC LIMIT 1;
 END;
 
+-- And which sources have one under this id?
+CREATE FUNCTION v_run_sources(an_id text) RETURNS TABLE (source text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT e.source FROM executions e WHERE e.execution_id = btrim(an_id)
+    UNION
+    SELECT e.source FROM executions e WHERE e.trace_id = lower(btrim(an_id));
+END;
+
 -- An id as traces have them: so many hexadecimal digits. Another is hashed to such a one.
 CREATE FUNCTION hex_id(id text, digits integer) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -104,13 +113,15 @@ RETURNS TABLE (
 LANGUAGE sql STABLE SET enable_nestloop = off
 BEGIN ATOMIC
     WITH RECURSIVE run AS MATERIALIZED (
-        SELECT e.source, e.execution_id, e.created_at, e.duration_seconds
-        FROM run_key(a_source, an_id) k
-        JOIN executions e ON e.source = k.source AND e.execution_id = k.execution_id
-            AND e.created_at = k.created_at
+        SELECT k.source, k.execution_id, k.created_at FROM run_key(a_source, an_id) k
     ), step AS MATERIALIZED (
         SELECT s.*, s.started_at + s.duration_seconds * interval '1 second' AS ended_at,
-            (SELECT r.duration_seconds FROM run r) AS run_seconds,
+            (
+                SELECT e.duration_seconds FROM executions e
+                WHERE e.source = (SELECT r.source FROM run r)
+                    AND e.execution_id = (SELECT r.execution_id FROM run r)
+                    AND e.created_at = (SELECT r.created_at FROM run r)
+            ) AS run_seconds,
             CASE WHEN jsonb_typeof(s.attributes -> 'execution_index') = 'number'
                 THEN (s.attributes -> 'execution_index')::numeric
             END AS execution_index
@@ -282,49 +293,65 @@ RETURNS TABLE (
     place bigint, step_id text, name text, status text,
     received_from text, received text, gave text
 )
-LANGUAGE sql STABLE
+LANGUAGE sql STABLE SET enable_nestloop = off
 BEGIN ATOMIC
-    WITH step AS MATERIALIZED (
+    WITH run AS MATERIALIZED (
+        SELECT k.source, k.execution_id, k.created_at FROM run_key(a_source, an_id) k
+    ), step AS MATERIALIZED (
         SELECT s.* FROM v_run_steps(a_source, an_id) s
     ), kept AS (
         SELECT t.step_id, t.input, t.output
-        FROM run_key(a_source, an_id) k
-        JOIN step_content t ON t.source = k.source AND t.execution_id = k.execution_id
-            AND t.created_at = k.created_at
+        FROM step_content t
+        WHERE t.source = (SELECT r.source FROM run r)
+            AND t.execution_id = (SELECT r.execution_id FROM run r)
+            AND t.created_at = (SELECT r.created_at FROM run r)
         UNION ALL
         ( -- what a retry copied is told by the run that did it
             SELECT DISTINCT ON (s.step_id) s.step_id, t.input, t.output
-            FROM run_key(a_source, an_id) k
-            CROSS JOIN step s
-            JOIN step_content t ON t.source = k.source AND t.execution_id = s.copied_from
-                AND t.step_id = s.step_id
+            FROM step s
+            JOIN step_content t ON t.step_id = s.step_id
+            WHERE t.source = (SELECT r.source FROM run r)
+                AND t.execution_id = (SELECT min(c.copied_from) FROM step c)
+                AND s.copied_from = t.execution_id
             ORDER BY s.step_id, t.created_at DESC
         )
         UNION ALL
-        SELECT c.step_id, string_agg(c.prompt, E'\n\n' ORDER BY c.started_at),
-            string_agg(c.response, E'\n\n' ORDER BY c.started_at)
-        FROM v_run_calls(a_source, an_id) c WHERE c.step_id IS NOT NULL
+        SELECT c.step_id, string_agg(t.prompt, E'\n\n' ORDER BY c.started_at),
+            string_agg(t.response, E'\n\n' ORDER BY c.started_at)
+        FROM llm_calls c
+        JOIN llm_content t ON t.call_id = c.call_id
+        WHERE c.step_id IS NOT NULL
+            AND c.source = (SELECT r.source FROM run r)
+            AND c.execution_id = (SELECT r.execution_id FROM run r)
+            AND c.created_at = (SELECT r.created_at FROM run r)
+            AND t.source = (SELECT r.source FROM run r)
+            AND t.execution_id = (SELECT r.execution_id FROM run r)
+            AND t.created_at = (SELECT r.created_at FROM run r)
         GROUP BY c.step_id
     ), told AS MATERIALIZED (
         SELECT t.step_id, min(t.input) AS input, min(t.output) AS output
         FROM kept t GROUP BY t.step_id
     )
-    SELECT 0, '', 'the run as a whole', r.status, NULL, t.input, t.output
-    FROM v_run(a_source, an_id) r
-    LEFT JOIN told t ON t.step_id = ''
+    SELECT 0, '', 'the run as a whole', e.status, NULL,
+        (SELECT t.input FROM told t WHERE t.step_id = ''),
+        (SELECT t.output FROM told t WHERE t.step_id = '')
+    FROM executions e
+    WHERE e.source = (SELECT r.source FROM run r)
+        AND e.execution_id = (SELECT r.execution_id FROM run r)
+        AND e.created_at = (SELECT r.created_at FROM run r)
     UNION ALL
     SELECT s.place, s.step_id, s.name, s.status,
         coalesce(p.name, parent.name, 'the start of the run'),
         coalesce(own.input, before.output, CASE
-            WHEN s.previous_step_id IS NULL AND s.depth = 0 THEN whole.input
+            WHEN s.previous_step_id IS NULL AND s.depth = 0
+            THEN (SELECT t.input FROM told t WHERE t.step_id = '')
         END),
         own.output
     FROM step s
     LEFT JOIN step p ON p.step_id = s.previous_step_id
     LEFT JOIN step parent ON parent.step_id = s.parent_step_id
     LEFT JOIN told own ON own.step_id = s.step_id
-    LEFT JOIN told before ON before.step_id = s.previous_step_id
-    LEFT JOIN told whole ON whole.step_id = '';
+    LEFT JOIN told before ON before.step_id = s.previous_step_id;
 END;
 
 -- What went wrong, and with what at hand? The steps that failed, in their order; and the run itself

@@ -38,9 +38,11 @@ BEGIN ATOMIC
                 'source', r.source, 'execution_id', r.execution_id, 'version', r.workflow_version,
                 'trigger', r.trigger, 'customer', r.customer, 'project', r.project, 'team', r.team,
                 'cost_usd', r.cost_usd::text, 'unpriced_calls', nullif(r.unpriced_calls, 0)::text,
-                'steps_unknown', r.unknown_steps
+                'steps_unknown', r.unknown_steps,
+                'received', t.received, 'gave', t.gave
             ] AS told
         FROM run r CROSS JOIN bounds b
+        LEFT JOIN content t ON t.place = 0
         UNION ALL
         SELECT s.place, hex_id(s.step_id, 16), coalesce(hex_id(p.step_id, 16), r.root), s.name,
             coalesce(s.attributes ->> 'service.name', s.provider, s.kind),
@@ -58,10 +60,12 @@ BEGIN ATOMIC
                 'items_out', s.items_out::text, 'items_failed', s.items_failed::text,
                 'models', s.models, 'calls', s.calls::text, 'input_tokens', s.input_tokens::text,
                 'output_tokens', s.output_tokens::text, 'cost_usd', s.cost_usd::text,
-                'unpriced_calls', nullif(s.unpriced_calls, 0)::text, 'signals', s.signals
+                'unpriced_calls', nullif(s.unpriced_calls, 0)::text, 'signals', s.signals,
+                'received', t.received, 'gave', t.gave
             ]
         FROM run r CROSS JOIN step s
         LEFT JOIN step p ON p.step_id = s.parent_step_id
+        LEFT JOIN content t ON t.place = s.place
         UNION ALL
         SELECT 1000000000, hex_id('call ' || c.call_id, 16), r.root, c.model, c.provider,
             c.started_at, c.latency_seconds, 'llm', c.status, c.error_type, NULL, NULL, '{}',
@@ -88,9 +92,7 @@ BEGIN ATOMIC
                 SELECT 1 + n.at, told.pairs[2 * n.at - 1], to_jsonb(told.pairs[2 * n.at])
                 FROM (
                     SELECT ARRAY['status', s.status, 'error_type', s.error_type,
-                        'error_message', s.error_message] || s.told
-                        || ARRAY['received', t.received, 'gave', t.gave] AS pairs
-                    FROM (SELECT s.place) one LEFT JOIN content t ON t.place = one.place
+                        'error_message', s.error_message] || s.told AS pairs
                 ) told
                 CROSS JOIN LATERAL generate_series(1, cardinality(told.pairs) / 2) n (at)
                 WHERE told.pairs[2 * n.at] IS NOT NULL
