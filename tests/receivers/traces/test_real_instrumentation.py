@@ -128,7 +128,9 @@ def test_prompts_and_answers_can_be_read(dialect: Dialect, calls: list[LlmCall])
 
     assert all(call.prompt and "user: " in call.prompt for call in told)
     if not dialect.tells_answers_of_streams:
-        told = [call for call in told if call.time_to_first_token_seconds is None]
+        # Those of streams; some are so short that the first token comes at their end.
+        told = [call for call in told if call.response is not None]
+        assert len(told) > 1
     assert all(call.response and call.response.startswith("assistant: ") for call in told)
     assert any("→ find_order(" in (call.response or "") for call in told)
 
