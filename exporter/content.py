@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 from typing import Any, TypeVar
 
 from exporter.records import Execution, Json, LlmCall, Span, Step
@@ -69,8 +70,11 @@ class ContentPolicy:
         """
         if self._settings.capture == "off" and span.content:
             span = replace(span, content={})
-        told = (span.attributes, [event.attributes for event in span.events], span.content)
-        together = "\n".join([span.status_message or "", *texts_in(told)])
+        told = [span.attributes, span.content, *(event.attributes for event in span.events)]
+        texts = [span.status_message or ""]
+        for value in chain.from_iterable(one.values() for one in told):
+            texts += (value,) if isinstance(value, str) else texts_in(value)
+        together = "\n".join(texts)
         if together == self._redacted(together):  # most of them, and asked once
             return span
         return replace(

@@ -19,19 +19,21 @@ _SAID = re.compile(
 # pybreaker says so of a call that was made, and whose failure opened it.
 _OPENED_NOW = "circuit breaker opened"
 _FAILED = (ExecutionStatus.ERROR, ExecutionStatus.TIMEOUT, ExecutionStatus.CRASHED)
-_CACHED = (
-    "aiwf.cached_answer",
-    "gen_ai.cache.hit",
-    "gen_ai.response.cache_hit",
-    "llm.cache.hit",
-    "llm.cache_hit",
-    "kong.gen_ai.cache_status",
-    # Headers of gateways, as instrumentations of HTTP keep them.
-    "http.response.header.cf-aig-cache-status",
-    "http.response.header.helicone-cache",
-    "http.response.header.x-portkey-cache-status",
+_CACHED = frozenset(
+    {
+        "aiwf.cached_answer",
+        "gen_ai.cache.hit",
+        "gen_ai.response.cache_hit",
+        "llm.cache.hit",
+        "llm.cache_hit",
+        "kong.gen_ai.cache_status",
+        # Headers of gateways, as instrumentations of HTTP keep them.
+        "http.response.header.cf-aig-cache-status",
+        "http.response.header.helicone-cache",
+        "http.response.header.x-portkey-cache-status",
+    }
 )
-_CACHED_IF_LLM = ("cache.hit", "cache_hit")  # said of any cache
+_CACHED_OF_LLM = _CACHED | {"cache.hit", "cache_hit"}  # said of any cache
 _HIT = frozenset({"true", "hit", "semantic hit"})
 
 
@@ -54,8 +56,8 @@ def _is_stopped(step: Step) -> bool:
 
 def is_cached_answer(step: Step) -> bool:
     """Return whether it was answered from a cache instead of a model."""
-    names = (*_CACHED, *_CACHED_IF_LLM) if step.kind is StepKind.LLM else _CACHED
-    return any(_is_hit(step.attributes.get(name)) for name in names)
+    names = _CACHED_OF_LLM if step.kind is StepKind.LLM else _CACHED
+    return any(_is_hit(step.attributes[name]) for name in names & step.attributes.keys())
 
 
 def _is_hit(value: object) -> bool:
