@@ -66,11 +66,13 @@ FROM v_run_cost(:run) ORDER BY cost_usd DESC NULLS FIRST, name, model LIMIT 100"
 
 STEPS = _sql("""
 SELECT repeat('↳ ', depth) || name AS "Step", kind AS "Kind", status AS "Status",
-    started_at AS "Started", duration_seconds AS "Duration", share AS "Share",
-    own_seconds AS "Own time", attempt AS "Attempt", items_in AS "Items in",
-    items_out AS "Items out", items_failed AS "Items failed", cost_usd::float8 AS "Cost",
-    signals AS "Signals", error_type AS "Error type", error_message AS "Message",
-    copied_from AS "Copied from"
+    CASE WHEN copied_from IS NULL THEN extract(epoch FROM started_at
+        - min(started_at) FILTER (WHERE copied_from IS NULL) OVER ())::float8 END AS "Began after",
+    duration_seconds AS "Duration", share AS "Share", own_seconds AS "Own time",
+    attempt AS "Attempt", items_in AS "Items in", items_out AS "Items out",
+    items_failed AS "Items failed", cost_usd::float8 AS "Cost", unpriced_calls AS "Unpriced",
+    signals AS "Signals", error_type AS "Error type",
+    error_message AS "Message", copied_from AS "Copied from"
 FROM v_run_steps(:run) ORDER BY place LIMIT 1000""")
 
 CONTENT = _sql("""
@@ -82,7 +84,8 @@ MODEL_CALLS = _sql("""
 SELECT started_at AS "Started", coalesce(step, 'no step') AS "Step", model AS "Model",
     status AS "Status", input_tokens AS "Input", cached_input_tokens AS "Cached",
     output_tokens AS "Output", context_used AS "Context", cost_usd::float8 AS "Cost",
-    CASE WHEN cost_usd IS NULL THEN 'unknown' WHEN tokens_estimated THEN 'estimated'
+    CASE WHEN cost_usd IS NULL AND status <> 'success' THEN 'not told'
+        WHEN cost_usd IS NULL THEN 'unknown' WHEN tokens_estimated THEN 'estimated'
         ELSE cost_source END AS "Cost is",
     latency_seconds AS "Latency", time_to_first_token_seconds AS "First token",
     finish_reason AS "Ended by", signals AS "Signals", error_type AS "Error type",

@@ -19,9 +19,8 @@ def _text(name: str, width_px: int | None = None) -> Column:
     return Column(name=name, unit=TEXT, width_px=width_px, unknown=_UNKNOWN)
 
 
-def _long(name: str, width_px: int | None = None, unknown: str = _UNKNOWN) -> Column:
-    """A text to be opened; what is unknown of it was not told, or is not kept."""
-    return Column(name=name, unit=TEXT, width_px=width_px, unknown=unknown, inspect=True)
+def _long(name: str, width_px: int | None = None) -> Column:
+    return Column(name=name, unit=TEXT, width_px=width_px, unknown=_UNKNOWN, inspect=True)
 
 
 def _count(name: str, width_px: int = 80, steps: Steps | None = None) -> Column:
@@ -32,8 +31,8 @@ def _seconds(name: str, width_px: int = 90) -> Column:
     return Column(name=name, unit=SECONDS, width_px=width_px, unknown=_UNKNOWN)
 
 
-def _usd(name: str = "Cost") -> Column:
-    return Column(name=name, unit=USD, width_px=90, unknown="unknown")
+def _usd(unknown: str = "unknown") -> Column:
+    return Column(name="Cost", unit=USD, width_px=105, unknown=unknown)
 
 
 def _share(name: str) -> Column:
@@ -44,14 +43,14 @@ def _status(name: str = "Status", width_px: int = 90) -> Column:
     return Column(name=name, unit=TEXT, width_px=width_px, colors=STATUS_COLORS, filter=True)
 
 
-_AT = Column(name="At", unit=TIME, width_px=165, unknown=_UNKNOWN)
-_STARTED = Column(name="Started", unit=TIME, width_px=165, unknown=_UNKNOWN)
+_AT = Column(name="At", unit=TIME, width_px=185, unknown=_UNKNOWN)
+_STARTED = Column(name="Started", unit=TIME, width_px=185, unknown=_UNKNOWN)
 _TOKENS = [
     Column(name=name, unit=TOKENS, width_px=80, unknown=_UNKNOWN) for name in ("Input", "Output")
 ]
 
 FACTS = Line(
-    height=3,
+    height=4,
     cells=[
         table(
             "What ran",
@@ -118,7 +117,7 @@ ERRORS = Line(
                 _long("Message"),
                 _long("Stack", 220),
                 _long("Parameters", 200),
-                _long("Received", 260, "not kept"),
+                _long("Received", 260),
             ],
         )
     ],
@@ -131,8 +130,8 @@ SHARES = Line(
         table(
             "Where the time went",
             width=12,
-            help="Steps of one name together; own time leaves out the steps that they had done for"
-            " them. Beside each other, steps may share more than all.",
+            help="Steps of one name together; own time leaves out what other steps did for them."
+            " Shares are of the run's clock: what ran side by side passed once.",
             target=sql_table(queries.TIME),
             no_value="no step is known",
             columns=[
@@ -171,15 +170,15 @@ STEPS = Line(
     cells=[
         table(
             "Steps",
-            help="The first 1,000 steps in the order they began in, those done for another below"
-            " it. What a retry copied ran in another run and has no share.",
+            help="The first 1,000 steps in the order they began in, ↳ those done for another. What"
+            " a retry copied ran in another run: it has no share here.",
             target=sql_table(queries.STEPS),
             no_value="no step is known; above stands why",
             columns=[
                 Column(name="Step", unit=TEXT, width_px=230),
                 Column(name="Kind", unit=TEXT, width_px=85, filter=True),
                 _status(),
-                _STARTED,
+                _seconds("Began after", 100),
                 _seconds("Duration"),
                 _share("Share"),
                 _seconds("Own time"),
@@ -189,7 +188,8 @@ STEPS = Line(
                 _count("Items in"),
                 _count("Items out"),
                 _count("Items failed", 95, ANY_IS_RED),
-                _usd(),
+                _usd(_UNKNOWN),
+                _count("Unpriced", 80, ANY_IS_ORANGE),
                 _text("Signals", 130),
                 _text("Error type", 150),
                 _long("Message"),
@@ -200,20 +200,20 @@ STEPS = Line(
 )
 
 CONTENT = Line(
-    height=11,
+    height=10,
     cells=[
         table(
             "Inputs and outputs",
-            help="What each of the first 300 steps received, from which one, and what it gave on."
-            " Prompts and responses stand in for a model's.",
+            help="What each of the first 300 steps received, from which one, and what it gave on;"
+            " of a model, prompt and response. A dash: nothing, or not kept.",
             target=sql_table(queries.CONTENT),
             no_value="no step is known",
             columns=[
                 Column(name="Step", unit=TEXT, width_px=200),
                 _status(),
                 _text("From", 170),
-                _long("Received", None, "not kept"),
-                _long("Gave on", None, "not kept"),
+                _long("Received"),
+                _long("Gave on"),
             ],
         )
     ],
@@ -221,7 +221,7 @@ CONTENT = Line(
 
 MODEL_CALLS = Line(
     heading="Models",
-    height=10,
+    height=8,
     cells=[
         table(
             "Calls of models",
@@ -239,15 +239,15 @@ MODEL_CALLS = Line(
                 Column(
                     name="Context", unit=RATIO, width_px=80, unknown=_UNKNOWN, steps=_CONTEXT_COLORS
                 ),
-                _usd(),
+                _usd(_UNKNOWN),
                 _text("Cost is", 85),
                 _seconds("Latency", 80),
                 _seconds("First token", 90),
                 _text("Ended by", 85),
                 _text("Signals", 130),
                 _text("Error type", 140),
-                _long("Prompt", None, "not kept"),
-                _long("Response", None, "not kept"),
+                _long("Prompt"),
+                _long("Response"),
             ],
         )
     ],

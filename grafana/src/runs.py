@@ -77,7 +77,7 @@ RUNS = Line(
                 run_column(),
                 Column(name="Status", unit=TEXT, width_px=90, colors=STATUS_COLORS, filter=True),
                 Column(name="Duration", unit=SECONDS, width_px=90, unknown=_UNKNOWN),
-                Column(name="Cost", unit=USD, width_px=90, unknown="unknown"),
+                Column(name="Cost", unit=USD, width_px=105, unknown="unknown"),
                 _count("Unpriced", 80, ANY_IS_ORANGE),
                 Column(name="Tokens", unit=TOKENS, width_px=80, unknown=_UNKNOWN),
                 _count("Calls", 65),
@@ -123,11 +123,10 @@ SIGNALS = Line(
 )
 
 BY_MODEL = Line(
-    height=9,
+    height=7,
     cells=[
         table(
             "Signals by model",
-            width=14,
             help="What was remarkable of the range's calls. Nearly full: inputs of 80 % and more of"
             " the model's window; Fullest: the fullest of those.",
             target=sql_table(queries.MODEL_ROWS),
@@ -135,23 +134,28 @@ BY_MODEL = Line(
             columns=[
                 Column(name="Model", unit=TEXT, filter=True),
                 Column(name="Provider", unit=TEXT, width_px=95, filter=True),
-                _count("Calls", 75),
-                _count("Failed", 65, ANY_IS_RED),
-                _count("Retries", 70),
-                _count("Fallbacks", 80),
-                _count("Rate limited", 95, ANY_IS_ORANGE),
-                _count("Timed out", 85, ANY_IS_ORANGE),
-                _count("Overloaded", 90, ANY_IS_ORANGE),
-                _count("Refused", 70, ANY_IS_ORANGE),
-                _count("Truncated", 80, ANY_IS_ORANGE),
-                _count("Too long", 75, ANY_IS_RED),
-                _count("Nearly full", 85, ANY_IS_ORANGE),
-                Column(name="Fullest", unit=RATIO, width_px=75, unknown=_UNKNOWN, steps=_FULL),
+                _count("Calls", 105),
+                _count("Failed", 105, ANY_IS_RED),
+                _count("Retries", 105),
+                _count("Fallbacks", 105),
+                _count("Rate limited", 105, ANY_IS_ORANGE),
+                _count("Timed out", 105, ANY_IS_ORANGE),
+                _count("Overloaded", 105, ANY_IS_ORANGE),
+                _count("Refused", 105, ANY_IS_ORANGE),
+                _count("Truncated", 105, ANY_IS_ORANGE),
+                _count("Too long", 105, ANY_IS_RED),
+                _count("Nearly full", 105, ANY_IS_ORANGE),
+                Column(name="Fullest", unit=RATIO, width_px=90, unknown=_UNKNOWN, steps=_FULL),
             ],
-        ),
+        )
+    ],
+)
+
+BY_WORKFLOW = Line(
+    height=7,
+    cells=[
         table(
             "Signals by workflow",
-            width=10,
             help="What was remarkable of the range's calls and steps; workflows without any are"
             " left out. Retries and fallbacks are what saved a run.",
             target=sql_table(queries.WORKFLOW_ROWS),
@@ -159,14 +163,14 @@ BY_MODEL = Line(
             columns=[
                 Column(name="Workflow", unit=TEXT, filter=True),
                 Column(name="Source", unit=TEXT, width_px=100, filter=True),
-                _count("Retries", 70),
-                _count("Fallbacks", 80),
-                _count("Circuit open", 95, ANY_IS_ORANGE),
-                _count("From cache", 90),
-                _count("Rate limited", 95, ANY_IS_ORANGE),
+                _count("Retries", 105),
+                _count("Fallbacks", 105),
+                _count("Circuit open", 105, ANY_IS_ORANGE),
+                _count("From cache", 105),
+                _count("Rate limited", 105, ANY_IS_ORANGE),
                 _count("Other failures", 105, ANY_IS_ORANGE),
-                _count("Refused", 70, ANY_IS_ORANGE),
-                _count("Truncated", 80, ANY_IS_ORANGE),
+                _count("Refused", 105, ANY_IS_ORANGE),
+                _count("Truncated", 105, ANY_IS_ORANGE),
             ],
         ),
     ],
@@ -192,5 +196,5 @@ def build() -> Dashboard:
             text_variable("seconds", "Lasted at least (s)", "Seconds"),
             text_variable("usd", "Cost at least ($)", "US dollars"),
         ],
-        lines=[OVER_TIME, RUNS, SIGNALS, BY_MODEL],
+        lines=[OVER_TIME, RUNS, SIGNALS, BY_MODEL, BY_WORKFLOW],
     )

@@ -390,6 +390,28 @@ def test_a_number_with_a_change_answers_the_range_before_and_then_this_one(
         assert panel["options"]["reduceOptions"]["calcs"] == ["last"]
 
 
+def test_the_traces_panel_answers_the_columns_and_types_that_grafana_reads(
+    dashboard_connection_full,
+):
+    (panel,) = (panel for _, panel in panels() if panel["type"] == "traces")
+    sql = insert_variables(panel["targets"][0]["rawSql"], CHOICES["all"], {"source": "'__all__'"})
+
+    cursor = dashboard_connection_full.execute(sql.encode())
+
+    types = {column.name: column.type_code for column in cursor.description}
+    text, number, integer, jsonb = (
+        psycopg.adapters.types[name].oid for name in ("text", "float8", "int4", "jsonb")
+    )
+    assert types == {
+        **dict.fromkeys(("traceID", "spanID", "parentSpanID"), text),
+        **dict.fromkeys(("operationName", "serviceName", "kind", "statusMessage"), text),
+        **dict.fromkeys(("startTime", "duration"), number),
+        "statusCode": integer,
+        **dict.fromkeys(("tags", "serviceTags", "logs", "warnings", "stackTraces"), jsonb),
+    }
+    assert panel["targets"][0]["format"] == "table"
+
+
 def test_the_dashboards_role_cannot_write(dashboard_connection_full):
     with (
         pytest.raises(psycopg.Error),

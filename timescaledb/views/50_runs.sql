@@ -102,7 +102,10 @@ BEGIN ATOMIC
                     AND l.created_at = f.created_at AND l.signals <> '{}'
             ) one
         ),
-        f.customer, f.project, f.team, f.error_step, f.error_type,
+        f.customer, f.project, f.team,
+        -- Of one that waits it is the step that it waits in.
+        CASE WHEN f.status NOT IN ('queued', 'running', 'waiting') THEN f.error_step END,
+        f.error_type,
         coalesce(f.error_message, CASE f.status
             WHEN 'timeout' THEN 'The execution ran into its time limit'
             WHEN 'crashed' THEN 'The engine died while it ran; it left no message'

@@ -32,6 +32,14 @@ RETURN CASE
     ELSE left(md5(id), digits)
 END;
 
+-- How long are times together? NULL where there is none.
+CREATE FUNCTION seconds_in(times tstzmultirange) RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (
+    SELECT sum(extract(epoch FROM upper(t.time) - lower(t.time)))::double precision
+    FROM unnest(times) t (time)
+);
+
 -- What is this run? Calls, tokens and cost are unknown where its steps are.
 CREATE FUNCTION v_run(a_source text, an_id text)
 RETURNS TABLE (
@@ -104,7 +112,7 @@ RETURNS TABLE (
     place bigint, step_id text, parent_step_id text, previous_step_id text, depth integer,
     name text, kind text, status text, started_at timestamptz, ended_at timestamptz,
     duration_seconds double precision, share double precision,
-    own_seconds double precision, own_share double precision,
+    own_seconds double precision, own_share double precision, own_times tstzmultirange,
     attempt integer, items_in bigint, items_out bigint, items_failed bigint,
     error_type text, error_message text, copied_from text, attributes jsonb, signals text,
     calls bigint, provider text, models text, input_tokens bigint, output_tokens bigint,
@@ -115,7 +123,10 @@ BEGIN ATOMIC
     WITH RECURSIVE run AS MATERIALIZED (
         SELECT k.source, k.execution_id, k.created_at FROM run_key(a_source, an_id) k
     ), step AS MATERIALIZED (
-        SELECT s.*, s.started_at + s.duration_seconds * interval '1 second' AS ended_at,
+        SELECT s.*,
+            CASE WHEN s.duration_seconds >= 0
+                THEN s.started_at + s.duration_seconds * interval '1 second'
+            END AS ended_at,
             (
                 SELECT e.duration_seconds FROM executions e
                 WHERE e.source = (SELECT r.source FROM run r)
@@ -159,10 +170,11 @@ BEGIN ATOMIC
     ), timed AS (
         SELECT s.*, n.parent_step_id AS known_parent, coalesce(n.depth, 0) AS depth,
             row_number() OVER in_time AS place,
-            greatest(s.duration_seconds - coalesce((
-                SELECT sum(extract(epoch FROM upper(t.time) - lower(t.time)))
-                FROM unnest(b.times) t (time)
-            ), 0)::double precision, 0) AS own_seconds,
+            CASE WHEN s.duration_seconds >= 0
+                THEN greatest(s.duration_seconds - coalesce(seconds_in(b.times), 0), 0)
+            END AS own_seconds,
+            tstzmultirange(tstzrange(s.started_at, s.ended_at)) - coalesce(b.times, '{}')
+                AS own_times,
             lag(s.step_id) OVER beside AS beside_id, lag(s.ended_at) OVER beside AS beside_until
         FROM step s
         LEFT JOIN nested n ON n.step_id = s.step_id
@@ -180,6 +192,7 @@ BEGIN ATOMIC
         CASE WHEN t.copied_from IS NULL THEN t.duration_seconds / nullif(t.run_seconds, 0) END,
         t.own_seconds,
         CASE WHEN t.copied_from IS NULL THEN t.own_seconds / nullif(t.run_seconds, 0) END,
+        CASE WHEN t.ended_at IS NOT NULL THEN t.own_times END,
         t.attempt, t.items_in, t.items_out, t.items_failed, t.error_type, t.error_message,
         t.copied_from, t.attributes,
         (
@@ -188,12 +201,14 @@ BEGIN ATOMIC
             WHERE one.signal <> ''
         ),
         c.calls, c.provider, c.models, c.input_tokens, c.output_tokens,
-        known_cost(c.cost_usd, c.unpriced), c.unpriced
+        CASE WHEN c.calls IS NOT NULL THEN known_cost(coalesce(c.cost_usd, 0), c.unpriced) END,
+        c.unpriced
     FROM timed t
     LEFT JOIN call c ON c.step_id = t.step_id;
 END;
 
 -- Where did its time go? A row for all steps of one name, and one for what no step accounts for.
+-- Seconds are added up; shares are of the run's own clock, on which steps beside each other pass once.
 CREATE FUNCTION v_run_time(a_source text, an_id text)
 RETURNS TABLE (
     name text, kind text, runs bigint, seconds double precision, share double precision,
@@ -203,25 +218,26 @@ LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH step AS MATERIALIZED (
         SELECT s.* FROM v_run_steps(a_source, an_id) s WHERE s.copied_from IS NULL
-    ), outside AS (
-        SELECT r.duration_seconds AS run_seconds,
-            r.duration_seconds - (
-                SELECT coalesce(sum(extract(epoch FROM upper(t.time) - lower(t.time))), 0)
-                FROM unnest(b.times) t (time)
-            )::double precision AS seconds
+    ), run AS MATERIALIZED (
+        SELECT r.started_at, r.finished_at, nullif(r.duration_seconds, 0) AS seconds
         FROM v_run(a_source, an_id) r
-        CROSS JOIN LATERAL (
-            SELECT range_agg(tstzrange(
-                greatest(s.started_at, r.started_at), least(s.ended_at, r.finished_at)
-            )) AS times
-            FROM step s
-            WHERE s.depth = 0 AND s.started_at < r.finished_at AND s.ended_at > r.started_at
-        ) b
-        WHERE b.times IS NOT NULL
+    ), named AS (
+        SELECT s.name, min(s.kind) AS kind, count(*) AS runs, sum(s.duration_seconds) AS seconds,
+            range_agg(tstzrange(s.started_at, s.ended_at)) FILTER (WHERE s.ended_at IS NOT NULL)
+                AS times,
+            sum(s.own_seconds) AS own_seconds, range_agg(s.own_times) AS own_times
+        FROM step s GROUP BY s.name
+    ), outside AS (
+        SELECT r.seconds AS run_seconds,
+            seconds_in(tstzmultirange(tstzrange(r.started_at, r.finished_at)) - (
+                SELECT range_agg(tstzrange(s.started_at, s.ended_at)) FROM step s
+                WHERE s.ended_at IS NOT NULL
+            )) AS seconds
+        FROM run r WHERE r.seconds IS NOT NULL
     )
-    SELECT s.name, min(s.kind), count(*), sum(s.duration_seconds), sum(s.share),
-        sum(s.own_seconds), sum(s.own_share)
-    FROM step s GROUP BY s.name
+    SELECT n.name, n.kind, n.runs, n.seconds, coalesce(seconds_in(n.times), n.seconds) / r.seconds,
+        n.own_seconds, coalesce(seconds_in(n.own_times), n.own_seconds) / r.seconds
+    FROM named n CROSS JOIN run r
     UNION ALL
     SELECT 'between steps', NULL, NULL, o.seconds, o.seconds / o.run_seconds,
         o.seconds, o.seconds / o.run_seconds
@@ -250,139 +266,8 @@ BEGIN ATOMIC
         GROUP BY 1, 2, 3
     )
     SELECT p.name, p.provider, p.model, p.calls, p.input_tokens, p.output_tokens,
-        known_cost(p.cost_usd, p.unpriced_calls),
+        known_cost(coalesce(p.cost_usd, 0), p.unpriced_calls),
         (p.cost_usd / nullif(sum(p.cost_usd) OVER (), 0))::double precision,
         p.unpriced_calls, p.estimated_calls
     FROM spent p;
-END;
-
--- Which models did it ask what, and what did they answer? NULL: unknown, or not kept.
-CREATE FUNCTION v_run_calls(a_source text, an_id text)
-RETURNS TABLE (
-    started_at timestamptz, call_id text, step_id text, step text, provider text, model text,
-    requested_model text, operation text, calls bigint, status text, error_type text,
-    finish_reason text, latency_seconds double precision,
-    time_to_first_token_seconds double precision, input_tokens bigint, cached_input_tokens bigint,
-    output_tokens bigint, reasoning_tokens bigint, tokens_estimated boolean,
-    context_window_tokens bigint, context_used double precision, cost_usd numeric,
-    cost_source text, signals text, prompt text, response text
-)
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-    SELECT c.started_at, c.call_id, c.step_id, s.name, c.provider, c.model, c.requested_model,
-        c.operation, coalesce(c.calls, 1), c.status, c.error_type, c.finish_reason,
-        c.latency_seconds, c.time_to_first_token_seconds, c.input_tokens, c.cached_input_tokens,
-        c.output_tokens, c.reasoning_tokens, c.tokens_estimated, c.context_window_tokens,
-        c.input_tokens / nullif(c.context_window_tokens, 0)::double precision,
-        c.cost_usd, c.cost_source, nullif(array_to_string(c.signals, ', '), ''),
-        t.prompt, t.response
-    FROM run_key(a_source, an_id) k
-    JOIN llm_calls c ON c.source = k.source AND c.execution_id = k.execution_id
-        AND c.created_at = k.created_at
-    LEFT JOIN steps s ON s.source = c.source AND s.execution_id = c.execution_id
-        AND s.created_at = c.created_at AND s.step_id = c.step_id
-    LEFT JOIN llm_content t ON t.source = c.source AND t.execution_id = c.execution_id
-        AND t.created_at = c.created_at AND t.call_id = c.call_id;
-END;
-
--- What did each step receive, from which step, and what did it give on? A step that tells nothing
--- of its own received what the one before it gave on; the first of all, what the run began with.
--- The run as a whole is place 0.
-CREATE FUNCTION v_run_content(a_source text, an_id text)
-RETURNS TABLE (
-    place bigint, step_id text, name text, status text,
-    received_from text, received text, gave text
-)
-LANGUAGE sql STABLE SET enable_nestloop = off
-BEGIN ATOMIC
-    WITH run AS MATERIALIZED (
-        SELECT k.source, k.execution_id, k.created_at FROM run_key(a_source, an_id) k
-    ), step AS MATERIALIZED (
-        SELECT s.* FROM v_run_steps(a_source, an_id) s
-    ), kept AS (
-        SELECT t.step_id, t.input, t.output
-        FROM step_content t
-        WHERE t.source = (SELECT r.source FROM run r)
-            AND t.execution_id = (SELECT r.execution_id FROM run r)
-            AND t.created_at = (SELECT r.created_at FROM run r)
-        UNION ALL
-        ( -- what a retry copied is told by the run that did it
-            SELECT DISTINCT ON (s.step_id) s.step_id, t.input, t.output
-            FROM step s
-            JOIN step_content t ON t.step_id = s.step_id
-            WHERE t.source = (SELECT r.source FROM run r)
-                AND t.execution_id = (SELECT min(c.copied_from) FROM step c)
-                AND s.copied_from = t.execution_id
-            ORDER BY s.step_id, t.created_at DESC
-        )
-        UNION ALL
-        SELECT c.step_id, string_agg(t.prompt, E'\n\n' ORDER BY c.started_at),
-            string_agg(t.response, E'\n\n' ORDER BY c.started_at)
-        FROM llm_calls c
-        JOIN llm_content t ON t.call_id = c.call_id
-        WHERE c.step_id IS NOT NULL
-            AND c.source = (SELECT r.source FROM run r)
-            AND c.execution_id = (SELECT r.execution_id FROM run r)
-            AND c.created_at = (SELECT r.created_at FROM run r)
-            AND t.source = (SELECT r.source FROM run r)
-            AND t.execution_id = (SELECT r.execution_id FROM run r)
-            AND t.created_at = (SELECT r.created_at FROM run r)
-        GROUP BY c.step_id
-    ), told AS MATERIALIZED (
-        SELECT t.step_id, min(t.input) AS input, min(t.output) AS output
-        FROM kept t GROUP BY t.step_id
-    )
-    SELECT 0, '', 'the run as a whole', e.status, NULL,
-        (SELECT t.input FROM told t WHERE t.step_id = ''),
-        (SELECT t.output FROM told t WHERE t.step_id = '')
-    FROM executions e
-    WHERE e.source = (SELECT r.source FROM run r)
-        AND e.execution_id = (SELECT r.execution_id FROM run r)
-        AND e.created_at = (SELECT r.created_at FROM run r)
-    UNION ALL
-    SELECT s.place, s.step_id, s.name, s.status,
-        coalesce(p.name, parent.name, 'the start of the run'),
-        coalesce(own.input, before.output, CASE
-            WHEN s.previous_step_id IS NULL AND s.depth = 0
-            THEN (SELECT t.input FROM told t WHERE t.step_id = '')
-        END),
-        own.output
-    FROM step s
-    LEFT JOIN step p ON p.step_id = s.previous_step_id
-    LEFT JOIN step parent ON parent.step_id = s.parent_step_id
-    LEFT JOIN told own ON own.step_id = s.step_id
-    LEFT JOIN told before ON before.step_id = s.previous_step_id;
-END;
-
--- What went wrong, and with what at hand? The steps that failed, in their order; and the run itself
--- unless a step tells the same.
-CREATE FUNCTION v_run_errors(a_source text, an_id text)
-RETURNS TABLE (
-    place bigint, at timestamptz, step text, status text, error_type text, error_message text,
-    error_stack text, parameters text, received text
-)
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-    WITH failed AS MATERIALIZED (
-        SELECT s.*, t.received
-        FROM v_run_steps(a_source, an_id) s
-        JOIN v_run_content(a_source, an_id) t ON t.place = s.place
-        WHERE s.error_type IS NOT NULL OR s.error_message IS NOT NULL
-            OR s.status IN ('error', 'timeout', 'crashed')
-    )
-    SELECT f.place, f.started_at, f.name, f.status, f.error_type, f.error_message,
-        f.attributes ->> 'error_stack', f.attributes ->> 'parameters', f.received
-    FROM failed f
-    UNION ALL
-    SELECT 0, r.finished_at, coalesce(r.error_step, 'the run as a whole'), r.status, r.error_type,
-        coalesce(r.error_message, CASE r.status
-            WHEN 'timeout' THEN 'The execution ran into its time limit'
-            WHEN 'crashed' THEN 'The engine died while it ran; it left no message'
-        END), r.error_stack, NULL, NULL
-    FROM v_run(a_source, an_id) r
-    WHERE (r.error_type IS NOT NULL OR r.error_message IS NOT NULL
-            OR r.status IN ('error', 'timeout', 'crashed'))
-        AND NOT EXISTS (
-            SELECT FROM failed f WHERE f.error_message = r.error_message
-        );
 END;

@@ -1,4 +1,4 @@
--- What stands around one run: see 52_run.sql for the run itself.
+-- What stands around one run: 52_run.sql and 53_run_content.sql have the run itself.
 
 -- Is it alone? The ten runs of its workflow before and after it, and those that it has to do with.
 CREATE FUNCTION v_run_siblings(a_source text, an_id text)
@@ -63,8 +63,8 @@ BEGIN ATOMIC
     FROM once o
     LEFT JOIN workflows w ON w.source = o.source AND w.workflow_id = o.workflow_id
     CROSS JOIN LATERAL (
-        SELECT known_cost(sum(t.cost_usd),
-            count(*) FILTER (WHERE t.status = 'success' AND t.cost_usd IS NULL)) AS cost_usd
+        SELECT CASE WHEN count(*) > 0 THEN known_cost(coalesce(sum(t.cost_usd), 0),
+            count(*) FILTER (WHERE t.status = 'success' AND t.cost_usd IS NULL)) END AS cost_usd
         FROM llm_calls t
         WHERE t.source = o.source AND t.execution_id = o.execution_id AND t.created_at = o.created_at
     ) c;

@@ -100,6 +100,8 @@ BEGIN ATOMIC
                 SELECT 100, a.key, a.value
                 FROM jsonb_each(s.attributes) a
                 WHERE a.key NOT IN ('error_stack', 'events') AND a.value <> 'null'
+                    AND a.key NOT IN ('error', 'status', 'error_type', 'error_message')
+                    AND NOT a.key = ANY (array_remove(s.told, NULL))
             ) t
         ),
         jsonb_build_array(jsonb_build_object('key', 'service.name', 'value', s.service)),
@@ -110,7 +112,9 @@ BEGIN ATOMIC
                     THEN (e.event -> 'after_seconds')::numeric ELSE 0
                 END),
                 'fields', (
-                    SELECT jsonb_agg(jsonb_build_object('key', a.key, 'value', a.value))
+                    SELECT coalesce(
+                        jsonb_agg(jsonb_build_object('key', a.key, 'value', a.value)), '[]'
+                    )
                     FROM jsonb_each(e.event) a WHERE a.key <> 'after_seconds'
                 )
             )), '[]')
