@@ -84,7 +84,7 @@ class Merge:
             changes += self._merge_llm_calls(calls)
         self._merge_texts(executions, steps, calls)
         if wholes:
-            whole.end(self._connection, wholes, steps, calls)
+            whole.end(self._connection, wholes, executions, steps, calls)
         return changes
 
     def _merge_texts(

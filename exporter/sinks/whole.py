@@ -5,7 +5,7 @@ from typing import Any
 
 import psycopg
 
-from exporter.records import LlmCall, Step, WholeExecution
+from exporter.records import Execution, LlmCall, Step, WholeExecution
 from exporter.sinks import signals
 from exporter.sinks.staging import (
     EXECUTIONS,
@@ -65,40 +65,35 @@ def _move(connection: Connection) -> None:
 def end(
     connection: Connection,
     wholes: Sequence[WholeExecution],
+    executions: Sequence[Execution],
     steps: Sequence[Step],
     calls: Sequence[LlmCall],
 ) -> None:
-    """Retract the steps and calls that are stored of the noted executions and are not among these.
+    """Retract what is stored of the noted executions and is not among these.
 
     To be called after their records were merged.
     """
-    for kind, told in (
-        ("step", [(step, step.step_id) for step in steps]),
-        (
-            "step_text",
-            [
-                (step, step.step_id)
-                for step in steps
-                if step.input is not None or step.output is not None
-            ],
-        ),
-        ("call", [(call, call.call_id) for call in calls]),
-        (
-            "call_text",
-            [
-                (call, call.call_id)
-                for call in calls
-                if call.prompt is not None or call.response is not None
-            ],
-        ),
-    ):
+    runs: list[tuple[Execution | Step, str]] = [(run, "") for run in executions]
+    runs += [(step, step.step_id) for step in steps]
+    in_prose = [call for call in calls if call.prompt is not None or call.response is not None]
+    told: dict[str, Sequence[tuple[Execution | Step | LlmCall, str]]] = {
+        "steps": [(step, step.step_id) for step in steps],
+        "step_content": [
+            (one, step_id)
+            for one, step_id in runs
+            if one.input is not None or one.output is not None
+        ],
+        "llm_calls": [(call, call.call_id) for call in calls],
+        "llm_content": [(call, call.call_id) for call in in_prose],
+    }
+    for table, records in told.items():
         connection.execute(
             _STATEMENTS["add_told"].encode(),
             {
-                "kind": kind,
-                "sources": [record.source for record, _ in told],
-                "executions": [fitted(record.execution_id) for record, _ in told],
-                "ids": [fitted(name) for _, name in told],
+                "kind": table,
+                "sources": [record.source for record, _ in records],
+                "executions": [fitted(record.execution_id) for record, _ in records],
+                "ids": [fitted(name) for _, name in records],
             },
         )
     retracted_calls = _STATEMENTS["retracted_calls"]
@@ -110,7 +105,9 @@ def end(
         _STATEMENTS["retracted_call_signals"].replace("{retracted_calls}", retracted_calls),
     )
     signals.roll_up(connection, _STATEMENTS["retracted_step_signals"])
-    for name in ("retract_calls", "retract_call_texts", "retract_steps", "retract_step_texts"):
-        connection.execute(_STATEMENTS[name].encode())
+    for table in told:
+        key = "step_id" if table.startswith("step") else "call_id"
+        statement = _STATEMENTS["retract"].replace("{table}", table).replace("{id}", key)
+        connection.execute(statement.encode())
     sources = sorted({whole.source for whole in wholes})
     connection.execute(_STATEMENTS["forget_workflows"].encode(), {"sources": sources})

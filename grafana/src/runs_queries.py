@@ -51,11 +51,11 @@ SELECT bucket_start AS time, result AS metric, runs AS value
 FROM v_runs_over_time(:asked_for) ORDER BY bucket_start, result""")
 
 RUN_ROWS = _sql("""
-SELECT created_at AS "Created", workflow AS "Workflow", source AS "Source", execution_id AS "Run",
-    status AS "Status", duration_seconds AS "Duration", cost_usd::float8 AS "Cost",
-    unpriced_calls AS "Unpriced", tokens AS "Tokens", calls AS "Calls", models AS "Models",
-    signals AS "Signals", customer AS "Customer", error_step AS "Failed step",
-    error_type AS "Error type", error_message AS "Message", coalesce(url, '') AS "Engine"
+SELECT created_at AS "Created", workflow AS "Workflow", execution_id AS "Run", status AS "Status",
+    duration_seconds AS "Duration", cost_usd::float8 AS "Cost", unpriced_calls AS "Unpriced",
+    error_step AS "Failed step", error_type AS "Error type", error_message AS "Message",
+    signals AS "Signals", customer AS "Customer", models AS "Models", calls AS "Calls",
+    tokens AS "Tokens", source AS "Source", coalesce(url, '') AS "Engine"
 FROM v_runs(:asked_for, 200)""")
 
 SIGNALS_OVER_TIME = _sql("""

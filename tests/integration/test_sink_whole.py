@@ -117,7 +117,7 @@ def test_an_execution_moves_between_chunks(database_url: str) -> None:
 
 
 def test_told_the_same_again_changes_nothing(database_url: str) -> None:
-    run = execution(1)
+    run = execution(1, input="a topic")
     write(database_url, whole(run, None, *told(run, range(5), range(5))))
     before = stored(database_url)
 
@@ -173,3 +173,14 @@ def test_any_way_to_the_same_end_gives_the_same_tables(
         if table != "workflows":  # remembers a success that was taken back
             assert by_ways[table] == expected, table
     assert differences(one_database_url) == {}
+
+
+def test_what_an_execution_received_goes_when_it_is_told_no_more(database_url: str) -> None:
+    run = execution(1, input="a topic", output="a post")
+    write(database_url, whole(run, None))
+    write(database_url, whole(run, run.created_at))
+    assert len(rows(database_url, "SELECT * FROM step_content WHERE step_id = ''")) == 1
+
+    write(database_url, whole(replace(run, input=None, output=None), run.created_at))
+
+    assert rows(database_url, "SELECT * FROM step_content") == []

@@ -9,6 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.content import CUT_MARK, ContentPolicy
+from exporter.interfaces import Batch
+from exporter.preparation import Preparation
+from exporter.pricing import Pricing
 from exporter.records import Execution, ExecutionStatus, LlmCall, Operation, Step, StepKind
 from exporter.settings import ContentSettings
 
@@ -285,3 +288,26 @@ def test_what_a_cut_leaves_of_a_long_number_is_no_card() -> None:
     assert "[card]… [9 more characters]" == kept(
         "4111111111111111" + "0" * 9, max_chars=16, redact=["card"]
     )
+
+
+def test_what_is_written_of_runs_steps_and_calls_has_passed_the_setting() -> None:
+    preparation = Preparation(Pricing(), ContentPolicy(ContentSettings(capture="off")))
+    execution = Execution(
+        source="n8n",
+        execution_id="1",
+        created_at=NOW,
+        workflow_id="w",
+        workflow="w",
+        status=ExecutionStatus.SUCCESS,
+        input="in",
+        output="out",
+    )
+    told = [execution, step(input="in", output="out"), call("a prompt", "a response")]
+
+    written = preparation.applied(Batch(records=told, cursor={})).records
+
+    for record in written[:2]:
+        assert isinstance(record, Execution | Step)
+        assert (None, None) == (record.input, record.output)
+    assert isinstance(written[2], LlmCall)
+    assert (None, None) == (written[2].prompt, written[2].response)

@@ -1,5 +1,5 @@
 -- Executions of which a batch holds all there is: moved to another time key, and what is stored of
--- them beyond the batch retracted. {table} and {columns} are filled in by the sink.
+-- them beyond the batch retracted. {table}, {id} and {columns} are filled in by the sink.
 
 -- name: create_wholes
 CREATE TEMP TABLE IF NOT EXISTS staged_wholes (
@@ -58,7 +58,7 @@ FROM staged_wholes w
 JOIN llm_calls t ON t.source = w.source AND t.execution_id = w.execution_id
     AND t.created_at = w.created_at
 WHERE NOT EXISTS (
-    SELECT FROM staged_told k WHERE k.kind = 'call' AND k.source = t.source
+    SELECT FROM staged_told k WHERE k.kind = 'llm_calls' AND k.source = t.source
         AND k.execution_id = t.execution_id AND k.id = t.call_id
 )
 
@@ -75,40 +75,16 @@ JOIN steps t ON t.source = w.source AND t.execution_id = w.execution_id
 JOIN executions e ON e.source = w.source AND e.execution_id = w.execution_id
     AND e.created_at = w.created_at
 WHERE t.signals <> '{}' AND NOT EXISTS (
-    SELECT FROM staged_told k WHERE k.kind = 'step' AND k.source = t.source
+    SELECT FROM staged_told k WHERE k.kind = 'steps' AND k.source = t.source
         AND k.execution_id = t.execution_id AND k.id = t.step_id
 )
 
--- name: retract_calls
-DELETE FROM llm_calls t USING staged_wholes w
+-- name: retract
+DELETE FROM {table} t USING staged_wholes w
 WHERE t.source = w.source AND t.execution_id = w.execution_id AND t.created_at = w.created_at
     AND NOT EXISTS (
-        SELECT FROM staged_told k WHERE k.kind = 'call' AND k.source = t.source
-            AND k.execution_id = t.execution_id AND k.id = t.call_id
-    )
-
--- name: retract_call_texts
-DELETE FROM llm_content t USING staged_wholes w
-WHERE t.source = w.source AND t.execution_id = w.execution_id AND t.created_at = w.created_at
-    AND NOT EXISTS (
-        SELECT FROM staged_told k WHERE k.kind = 'call_text' AND k.source = t.source
-            AND k.execution_id = t.execution_id AND k.id = t.call_id
-    )
-
--- name: retract_steps
-DELETE FROM steps t USING staged_wholes w
-WHERE t.source = w.source AND t.execution_id = w.execution_id AND t.created_at = w.created_at
-    AND NOT EXISTS (
-        SELECT FROM staged_told k WHERE k.kind = 'step' AND k.source = t.source
-            AND k.execution_id = t.execution_id AND k.id = t.step_id
-    )
-
--- name: retract_step_texts
-DELETE FROM step_content t USING staged_wholes w
-WHERE t.source = w.source AND t.execution_id = w.execution_id AND t.created_at = w.created_at
-    AND NOT EXISTS (
-        SELECT FROM staged_told k WHERE k.kind = 'step_text' AND k.source = t.source
-            AND k.execution_id = t.execution_id AND k.id = t.step_id
+        SELECT FROM staged_told k WHERE k.kind = '{table}' AND k.source = t.source
+            AND k.execution_id = t.execution_id AND k.id = t.{id}
     )
 
 -- name: forget_workflows
