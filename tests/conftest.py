@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 from psycopg.rows import dict_row
 
 from exporter.app import App
@@ -141,14 +142,29 @@ def make_app(tmp_path: Path) -> Iterator[Callable[..., App]]:
 
 
 def as_dashboards(url: str) -> psycopg.Connection[dict[str, object]]:
-    """Connect as the read-only role that Grafana uses."""
-    return psycopg.connect(
-        url,
-        user="aiwf_dashboards",
-        password=DASHBOARD_PASSWORD,
-        autocommit=True,
-        row_factory=dict_row,
-    )
+    """Connect as the read-only role that Grafana uses.
+
+    Roles belong to the whole server, and a test in another process may set its password meanwhile.
+    """
+    for attempt in range(5):
+        try:
+            with connect(url) as admin:
+                admin.execute(
+                    sql.SQL("ALTER ROLE aiwf_dashboards LOGIN PASSWORD {}").format(
+                        sql.Literal(DASHBOARD_PASSWORD)
+                    )
+                )
+            return psycopg.connect(
+                url,
+                user="aiwf_dashboards",
+                password=DASHBOARD_PASSWORD,
+                autocommit=True,
+                row_factory=dict_row,
+            )
+        except (psycopg.OperationalError, psycopg.errors.InternalError_):
+            if attempt == 4:
+                raise
+    raise AssertionError("unreachable")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from exporter.errors import ConfigurationError
 from exporter.sinks import migrations
 from exporter.sinks.migrations import migrate
 from tests import databases
-from tests.conftest import DASHBOARD_PASSWORD, connect, database_settings
+from tests.conftest import as_dashboards, connect, database_settings
 
 DEFINITION = Path(__file__).parents[2] / "timescaledb"
 ROLE = "aiwf_dashboards"
@@ -143,11 +143,6 @@ def test_a_role_that_may_create_nothing_is_told_the_grant(
 # --- the dashboards' role ----------------------------------------------------------------------
 
 
-def _as_dashboard(url: str) -> psycopg.Connection[dict[str, object]]:
-    host = url.rpartition("@")[2]
-    return connect(f"postgresql://{ROLE}:{DASHBOARD_PASSWORD}@{host}")
-
-
 def test_the_dashboards_role_reads_every_table_and_view(database_url: str) -> None:
     with connect(database_url) as admin:
         relations = admin.execute(
@@ -155,7 +150,7 @@ def test_the_dashboards_role_reads_every_table_and_view(database_url: str) -> No
             "WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v', 'p') "
             "AND relname NOT IN ('cursors', 'spans', 'forwardings', 'aiwf_migrations')"
         ).fetchall()
-    with _as_dashboard(database_url) as dashboard:
+    with as_dashboards(database_url) as dashboard:
         for relation in relations:
             dashboard.execute(f"SELECT * FROM {relation['name']} LIMIT 1".encode())
 
@@ -168,7 +163,7 @@ def test_the_dashboards_role_reads_no_table_of_anybody_else(database_url: str) -
     migrate(database_settings(database_url))
 
     with (
-        _as_dashboard(database_url) as dashboard,
+        as_dashboards(database_url) as dashboard,
         pytest.raises(psycopg.errors.InsufficientPrivilege),
     ):
         dashboard.execute("SELECT * FROM others")
@@ -195,7 +190,7 @@ def test_the_dashboards_role_calls_every_function_of_a_range(database_url: str) 
             "AND pronargs = 2 AND proargtypes[0] = 'timestamptz'::regtype"
         ).fetchall()
     assert functions
-    with _as_dashboard(database_url) as dashboard:
+    with as_dashboards(database_url) as dashboard:
         for function in functions:
             dashboard.execute(
                 f"SELECT * FROM {function['name']}(now() - interval '1 day', now())".encode()
@@ -217,7 +212,7 @@ def test_the_dashboards_role_calls_every_function_of_a_range(database_url: str) 
 def test_the_dashboards_role_cannot_write_even_when_it_tries(
     database_url: str, statement: str
 ) -> None:
-    with _as_dashboard(database_url) as dashboard:
+    with as_dashboards(database_url) as dashboard:
         dashboard.execute("SET default_transaction_read_only = off")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             dashboard.execute(statement.encode())
@@ -228,7 +223,7 @@ def test_the_dashboards_role_cannot_write_even_when_it_tries(
     [("statement_timeout", "15s"), ("jit", "off"), ("default_transaction_read_only", "on")],
 )
 def test_the_dashboards_role_is_held_short(database_url: str, setting: str, value: str) -> None:
-    with _as_dashboard(database_url) as dashboard:
+    with as_dashboards(database_url) as dashboard:
         row = dashboard.execute("SELECT current_setting(%s) AS value", [setting]).fetchone()
 
     assert {"value": value} == row
