@@ -280,6 +280,9 @@ class App:
             known_before = self._told_kinds(self.settings)
             self._receivers.stop()
             self._receivers, self._forwarders = receivers, self._build_forwarders(fresh)
+            self.budget = Budget(
+                fresh.receivers.max_waiting
+            )  # what waits gives back to the old one
             for name in known_before.keys() - self._told_kinds(fresh).keys():
                 self.exposition.forget(name)
                 self.sink.release(name)
