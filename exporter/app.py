@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 from exporter import __version__, configuration
@@ -14,6 +13,7 @@ from exporter.backfill import backfill
 from exporter.content import ContentPolicy
 from exporter.errors import ConfigurationError, SinkError
 from exporter.interfaces import PollResult, Source
+from exporter.judging import Judging
 from exporter.log import redact
 from exporter.poll import Poller
 from exporter.preparation import Preparation
@@ -21,7 +21,7 @@ from exporter.pricing import Pricing
 from exporter.receivers.forwarding import Forwarder
 from exporter.receivers.intake import Budget
 from exporter.receiving import POLL_EVERY, Accepting, Receivers
-from exporter.schedule import Schedule
+from exporter.schedule import Schedule, one_at_a_time
 from exporter.settings import ReceiversSettings, Settings
 from exporter.sinks import housekeeping
 from exporter.sinks.exposition import Exposition
@@ -84,6 +84,7 @@ class App:
         self.pollers: list[Poller] = self._build_pollers(self.settings)
         self._receivers = self._build_receivers(self.settings)
         self._forwarders = self._build_forwarders(self.settings)
+        self._judging = Judging(self.settings, self.sink, self.exposition)
         # Before the database answers: a source that is not read must be seen not to be read.
         self._register_sources({})
         self._told_reload(datetime.now(UTC))
@@ -203,14 +204,17 @@ class App:
         for poller, source in zip(self.pollers, self.settings.sources, strict=True):
             self._schedule.every(source.every, poller.poll, name=f"poll {source.name}")
         self._receivers.start()
-        for forwarder in self._forwarders:
-            self._schedule.every(
-                _FORWARD_EVERY,
-                partial(self._forward, forwarder),
-                name=f"forward {forwarder.target.name}",
-            )
         self._schedule.every(_RHYTHMS_EVERY, self._refresh_rhythms, name="rhythms")
-        self._schedule.every(_HOUSEKEEPING_EVERY, self.keep_house, name="housekeeping")
+        for forwarder in self._forwarders:
+            name = f"forward {forwarder.target.name}"
+            self._every_alone(_FORWARD_EVERY, forwarder.run, name=name)
+        self._every_alone(_HOUSEKEEPING_EVERY, self.keep_house, name="housekeeping")
+        for job in self._judging.jobs():
+            self._every_alone(job.every, job.run, name=job.name)
+
+    def _every_alone(self, interval: timedelta, job: Callable[[], object], *, name: str) -> None:
+        """Run a job at its interval, in one exporter at a time."""
+        self._schedule.every(interval, one_at_a_time(self.sink, name, job), name=name)
 
     def _retry_start(self) -> None:
         if not self._ready:
@@ -230,33 +234,12 @@ class App:
         except SinkError as error:
             log.warning("rhythms.unavailable", extra={"detail": str(error)})
 
-    def _forward(self, forwarder: Forwarder) -> None:
-        """Send on what waits; one exporter at a time."""
-        lease = f"forward {forwarder.target.name}"
-        try:
-            with self.sink.session(lease) as session:
-                if session is not None:
-                    forwarder.run()
-        except SinkError as error:
-            log.warning("forwarding.failed", extra={"detail": str(error)})
-        finally:
-            self.sink.release(lease)
-
     def keep_house(self) -> None:
-        """Retention and compression; one exporter at a time."""
-        try:
-            with self.sink.session("housekeeping") as session:
-                if session is None:
-                    return
-                with self.sink.connection() as connection:
-                    now = housekeeping.database_now(connection)
-                    deleted = housekeeping.retain(connection, self.settings.retention, now)
-                    compressed = housekeeping.compress(connection, now)
-        except SinkError as error:
-            log.warning("housekeeping.failed", extra={"detail": str(error)})
-            return
-        finally:
-            self.sink.release("housekeeping")
+        """Retention and compression."""
+        with self.sink.connection() as connection:
+            now = housekeeping.database_now(connection)
+            deleted = housekeeping.retain(connection, self.settings.retention, now)
+            compressed = housekeeping.compress(connection, now)
         log.info(
             "housekeeping.finished", extra={"deleted": deleted, "compressed_chunks": compressed}
         )
@@ -280,6 +263,7 @@ class App:
             known_before = self._told_kinds(self.settings)
             self._receivers.stop()
             self._receivers, self._forwarders = receivers, self._build_forwarders(fresh)
+            self._judging = Judging(fresh, self.sink, self.exposition)
             self.budget = Budget(
                 fresh.receivers.max_waiting
             )  # what waits gives back to the old one

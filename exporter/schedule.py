@@ -1,10 +1,43 @@
 """When to poll: every job at its interval, never twice at once, late runs folded into one."""
 
+import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
+
+from exporter.errors import SinkError
+
+log = logging.getLogger(__name__)
+
+
+class Leases(Protocol):
+    """Where an exporter learns whether it is the one to do something."""
+
+    def session(self, source: str) -> AbstractContextManager[object | None]:
+        """Lease a name; None while another exporter has it."""
+
+    def release(self, source: str) -> None:
+        """Give the lease back."""
+
+
+def one_at_a_time(leases: Leases, name: str, job: Callable[[], object]) -> Callable[[], None]:
+    """Return the job as it runs where several exporters share a database: in one of them."""
+
+    def run() -> None:
+        try:
+            with leases.session(name) as session:
+                if session is not None:
+                    job()
+        except SinkError as error:
+            log.warning("job.failed", extra={"job": name, "detail": str(error)})
+        finally:
+            leases.release(name)
+
+    return run
 
 
 class Schedule:

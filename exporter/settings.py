@@ -19,6 +19,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from exporter.judge_settings import WorkflowSettings
 from exporter.setting_types import Duration, HttpUrl, Secret, SourceName, Strict, written
 
 
@@ -182,6 +183,7 @@ class Settings(Strict):
     ] = Field(default_factory=dict)
     """US dollars per unit of a currency that a provider bills in; without one it stays unknown."""
     receivers: ReceiversSettings = ReceiversSettings()
+    workflows: tuple[WorkflowSettings, ...] = ()
     sources: tuple[SerializeAsAny[SourceSettings], ...] = ()
 
     def secrets(self) -> Iterator[str]:

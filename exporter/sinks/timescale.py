@@ -22,7 +22,7 @@ _OUTCOMES = named_statements("exporter.sinks.sql", "outcomes.sql")
 _SPEND = named_statements("exporter.sinks.sql", "spend.sql")
 _STATE = named_statements("exporter.sinks.sql", "state.sql")
 
-_CONNECTIONS_BESIDE_LEASES = 4
+_CONNECTIONS_BESIDE_LEASES = 8  # web, reports, and the jobs that lease for a moment
 _HANDOVER_SECONDS = 30
 
 

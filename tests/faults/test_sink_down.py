@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from exporter.schedule import one_at_a_time
 from tests import databases
 from tests.conftest import connect
 from tests.sources.by_hand import Exporter, assert_same, differences, exporter, one, stored
@@ -165,6 +166,7 @@ def test_housekeeping_without_a_database_says_so_and_lives(
 ) -> None:
     with exporter(tmp_path, one_database_url, {"url": n8n_url}) as app:
         with unreachable(plain_server, one_database_url):
-            _impatient(app).app.keep_house()  # says that it could not, and lives
+            running = _impatient(app).app
+            one_at_a_time(running.sink, "housekeeping", running.keep_house)()
             app.poll()
         assert _metric(app, 'aiwf_source_up{source="n8n"} 0')

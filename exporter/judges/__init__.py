@@ -1,0 +1,1 @@
+"""What is concluded from records: budgets, baselines, data quality, findings in workflows."""
