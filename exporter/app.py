@@ -21,7 +21,7 @@ from exporter.pricing import Pricing
 from exporter.receivers.forwarding import Forwarder
 from exporter.receivers.intake import Budget
 from exporter.receiving import POLL_EVERY, Accepting, Receivers
-from exporter.schedule import Schedule, one_at_a_time
+from exporter.schedule import Schedule, one_at_a_time, until_next_time
 from exporter.settings import ReceiversSettings, Settings
 from exporter.sinks import housekeeping
 from exporter.sinks.exposition import Exposition
@@ -210,7 +210,11 @@ class App:
             self._every_alone(_FORWARD_EVERY, forwarder.run, name=name)
         self._every_alone(_HOUSEKEEPING_EVERY, self.keep_house, name="housekeeping")
         for job in self._judging.jobs():
-            self._every_alone(job.every, job.run, name=job.name)
+            if job.alone:
+                self._every_alone(job.every, job.run, name=job.name)
+            else:
+                run = until_next_time(job.name, job.run)
+                self._schedule.every(job.every, run, name=job.name)
 
     def _every_alone(self, interval: timedelta, job: Callable[[], object], *, name: str) -> None:
         """Run a job at its interval, in one exporter at a time."""

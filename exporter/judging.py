@@ -2,11 +2,19 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
+from exporter.judges.budget_actions import Actions
+from exporter.judges.budgets import Budgets, BudgetState
+from exporter.judges.n8n_workflows import N8nWorkflows
 from exporter.settings import Settings
+from exporter.sinks.budget_gauges import budget_gauges
+from exporter.sinks.budgets import BudgetTables
 from exporter.sinks.exposition import Exposition
 from exporter.sinks.timescale import TimescaleSink
+from exporter.sources.workflows.n8n.source import N8nSettings
+
+_BUDGETS_EVERY = timedelta(seconds=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,16 +24,46 @@ class Job:
     name: str  # also of its lease
     every: timedelta
     run: Callable[[], object]  # may raise SinkError: it is tried again at its next interval
+    alone: bool = True  # in one exporter at a time; else in each of them
 
 
 class Judging:
     """Joins judges with what they read and write."""
 
     def __init__(self, settings: Settings, sink: TimescaleSink, exposition: Exposition) -> None:
+        """Prepare; nothing is read yet.
+
+        Raises:
+            ConfigurationError: the address of an API cannot be.
+        """
         self._settings = settings
-        self._sink = sink
         self._exposition = exposition
+        self._budget_tables = BudgetTables(sink)
+        self._budgets = Budgets(settings.budgets, self._budget_tables)
+        engines = {
+            source.name: N8nWorkflows(source.api)
+            for source in settings.sources
+            if isinstance(source, N8nSettings) and source.api is not None
+        }
+        self._actions = Actions(settings.budgets, engines, self._budget_tables)
 
     def jobs(self) -> Iterator[Job]:
         """Yield every job of the configuration in force."""
-        yield from ()
+        # Each exporter looks, to show it and to answer at its gate; what is recorded and done is
+        # so once, by the database.
+        yield Job("budgets", _BUDGETS_EVERY, self.look_at_budgets, alone=False)
+
+    def look_at_budgets(self) -> list[BudgetState]:
+        """See where budgets stand, show it, and do what is due.
+
+        Raises:
+            SinkError: the database does not answer.
+        """
+        now = datetime.now(UTC)
+        states = self._budgets.look(now)
+        self._budget_tables.show(states, now)
+        runs_over = self._budget_tables.runs_over(now - timedelta(hours=1))
+        for metric, values in budget_gauges(self._settings.budgets, states, runs_over, now).items():
+            self._exposition.own_all(metric, values)
+        self._actions.take(now)
+        return states

@@ -32,10 +32,20 @@ def one_at_a_time(leases: Leases, name: str, job: Callable[[], object]) -> Calla
             with leases.session(name) as session:
                 if session is not None:
                     job()
-        except SinkError as error:
-            log.warning("job.failed", extra={"job": name, "detail": str(error)})
         finally:
             leases.release(name)
+
+    return until_next_time(name, run)
+
+
+def until_next_time(name: str, job: Callable[[], object]) -> Callable[[], None]:
+    """Return the job as it lives through a database that is down."""
+
+    def run() -> None:
+        try:
+            job()
+        except SinkError as error:
+            log.warning("job.failed", extra={"job": name, "detail": str(error)})
 
     return run
 

@@ -19,6 +19,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from exporter.budget_settings import BudgetSettings, GateSettings
 from exporter.judge_settings import WorkflowSettings
 from exporter.setting_types import Duration, HttpUrl, Secret, SourceName, Strict, written
 
@@ -184,6 +185,8 @@ class Settings(Strict):
     """US dollars per unit of a currency that a provider bills in; without one it stays unknown."""
     receivers: ReceiversSettings = ReceiversSettings()
     workflows: tuple[WorkflowSettings, ...] = ()
+    budgets: tuple[BudgetSettings, ...] = ()
+    gate: GateSettings = GateSettings()
     sources: tuple[SerializeAsAny[SourceSettings], ...] = ()
 
     def secrets(self) -> Iterator[str]:

@@ -4,6 +4,19 @@ Times are aware UTC and end in `_at`; durations are float seconds; money is `Dec
 `None` means unknown, never zero.
 """
 
+from exporter.records.budgets import (
+    ActionDue,
+    ActionKind,
+    ActionState,
+    ActionWanted,
+    BudgetEvent,
+    BudgetPeriod,
+    BudgetScope,
+    Crossing,
+    RunSpend,
+    Spend,
+    SpendOf,
+)
 from exporter.records.executions import (
     FINAL_STATUSES,
     OPEN_STATUSES,
@@ -69,13 +82,21 @@ Record = (
 __all__ = [
     "FINAL_STATUSES",
     "OPEN_STATUSES",
+    "ActionDue",
+    "ActionKind",
+    "ActionState",
+    "ActionWanted",
     "Amounts",
     "Balance",
     "BucketWindow",
+    "BudgetEvent",
+    "BudgetPeriod",
+    "BudgetScope",
     "CallSignal",
     "ComponentStatus",
     "CostBucket",
     "CostSource",
+    "Crossing",
     "DimensionName",
     "Execution",
     "ExecutionGone",
@@ -90,8 +111,11 @@ __all__ = [
     "Outcome",
     "PageReading",
     "Record",
+    "RunSpend",
     "Span",
     "SpanEvent",
+    "Spend",
+    "SpendOf",
     "StatusLevel",
     "Step",
     "StepKind",

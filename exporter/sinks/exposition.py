@@ -90,6 +90,15 @@ class Exposition:
             self._own[metric, tuple(sorted(labels.items()))] = value
             self._generation += 1
 
+    def own_all(self, metric: str, values: Mapping[tuple[tuple[str, str], ...], float]) -> None:
+        """Set every series of a metric of the exporter itself; one that is not named is gone."""
+        with self._lock:
+            kept = {series: value for series, value in self._own.items() if series[0] != metric}
+            self._own = kept | {
+                (metric, tuple(sorted(labels))): value for labels, value in values.items()
+            }
+            self._generation += 1
+
     def counted(self, source: str, increments: Sequence[Increment], *, caught_up: bool) -> None:
         """Show what was committed; history that is still being imported stays hidden."""
         with self._lock:

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from exporter.budget_settings import N8nApi
 from exporter.interfaces import Batch, Position
 from exporter.records import ExecutionGone, Workflow
 from exporter.setting_types import HttpUrl, Identifier, Secret, Strict
@@ -58,6 +59,8 @@ class N8nSettings(SourceSettings):
     dimensions: Dimensions = Dimensions()
     public_url: HttpUrl | None = None
     """Where people open n8n; executions then link to it."""
+    api: N8nApi | None = None
+    """n8n's public API, by which budgets switch workflows off; nothing else is asked of it."""
     max_data_mb: Annotated[int, Field(strict=True, ge=1, le=256)] = 16
     """Run data of one execution above this is not decoded; the execution still counts."""
     page_rows: Annotated[int, Field(strict=True, ge=1, le=5000)] = 500
