@@ -33,7 +33,7 @@ WHERE c.started_at >= %(start)s AND c.started_at < %(end)s
     AND (c.source = %(source)s::text OR (%(source)s::text IS NULL AND s.role IS DISTINCT FROM 'gateway'))
 
 -- name: spend
--- {calls_by_hour} has the whole hours, {calls} what lies before the first of them in zones whose
+-- Whole hours from their sums; from single calls what lies before the first of them, in zones whose
 -- midnight is within an hour of UTC.
 SELECT scope_value, sum(cost_usd) AS cost_usd, sum(unpriced_calls)::bigint AS unpriced_calls,
     date_bin('1 hour', min(at) FILTER (WHERE cost_usd <> 0),
