@@ -13,6 +13,7 @@ from exporter.backfill import backfill
 from exporter.content import ContentPolicy
 from exporter.errors import ConfigurationError, SinkError
 from exporter.interfaces import PollResult, Source
+from exporter.judges.gate import Gate
 from exporter.judging import Judging
 from exporter.log import redact
 from exporter.poll import Poller
@@ -113,6 +114,11 @@ class App:
             preparation=preparation,
             every=every,
         )
+
+    @property
+    def gate(self) -> Gate:
+        """What answers whether a run or call may go on."""
+        return self._judging.gate
 
     @property
     def is_ready(self) -> bool:

@@ -3,10 +3,15 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
 
 from exporter.judges.budget_actions import Actions
 from exporter.judges.budgets import Budgets, BudgetState
+from exporter.judges.gate import Gate, Known
 from exporter.judges.n8n_workflows import N8nWorkflows
+from exporter.pricing import Pricing
+from exporter.records import BudgetPeriod, BudgetScope, SpendOf
 from exporter.settings import Settings
 from exporter.sinks.budget_gauges import budget_gauges
 from exporter.sinks.budgets import BudgetTables
@@ -15,6 +20,10 @@ from exporter.sinks.timescale import TimescaleSink
 from exporter.sources.workflows.n8n.source import N8nSettings
 
 _BUDGETS_EVERY = timedelta(seconds=15)
+_MODELS_EVERY = timedelta(minutes=10)
+_MODELS_OF = timedelta(days=7)
+_RUNS_OF = timedelta(minutes=15)  # of those that go on, the cost so far is known to the gate
+_ALL = SpendOf(scope=BudgetScope.TOTAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,9 @@ class Judging:
             if isinstance(source, N8nSettings) and source.api is not None
         }
         self._actions = Actions(settings.budgets, engines, self._budget_tables)
+        self.gate = Gate(settings.gate, settings.budgets, _price(settings))
+        self._models: list[tuple[str, str]] = []
+        self._models_at: datetime | None = None
 
     def jobs(self) -> Iterator[Job]:
         """Yield every job of the configuration in force."""
@@ -61,9 +73,46 @@ class Judging:
         """
         now = datetime.now(UTC)
         states = self._budgets.look(now)
+        self._teach_gate(states, now)
         self._budget_tables.show(states, now)
         runs_over = self._budget_tables.runs_over(now - timedelta(hours=1))
         for metric, values in budget_gauges(self._settings.budgets, states, runs_over, now).items():
             self._exposition.own_all(metric, values)
         self._actions.take(now)
         return states
+
+    def _teach_gate(self, states: list[BudgetState], now: datetime) -> None:
+        if self._models_at is None or now - self._models_at > _MODELS_EVERY:
+            self._models = self._budget_tables.models(now - _MODELS_OF)
+            self._models_at = now
+        has_ceilings = any(
+            budget.period is BudgetPeriod.EXECUTION for budget in self._settings.budgets
+        )
+        runs = self._budget_tables.runs(_ALL, now - _RUNS_OF, Decimal(0)) if has_ceilings else []
+        self.gate.learn(
+            Known(
+                as_of=now,
+                states={(state.settings.name, state.scope_value): state for state in states},
+                runs_usd={run.execution_id: run.cost_usd for run in runs},
+                models=self._models,
+            )
+        )
+
+
+def _price(settings: Settings) -> Callable[[str, str, int, int, datetime], Decimal | None]:
+    """Return what a call costs; the catalogue is asked once of the same call on the same day."""
+    pricing = Pricing(settings.prices, settings.exchange_rates)
+
+    @lru_cache(maxsize=50_000)
+    def of_day(
+        provider: str, model: str, input_tokens: int, output_tokens: int, day: datetime
+    ) -> Decimal | None:
+        return pricing.estimated(provider, model, input_tokens, output_tokens, day)
+
+    return lambda provider, model, input_tokens, output_tokens, at: of_day(
+        provider,
+        model,
+        input_tokens,
+        output_tokens,
+        at.replace(hour=0, minute=0, second=0, microsecond=0),
+    )

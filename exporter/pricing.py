@@ -5,7 +5,7 @@ What has no price stays unknown and is counted as such; it is never 0.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, datetime
 from decimal import Decimal, localcontext
 
 from exporter.price_catalogue import LONG_CONTEXT, Metered, context_window_tokens, list_price
@@ -53,6 +53,20 @@ class Pricing:
         if cost_usd is None:
             return call
         return replace(call, cost_usd=cost_usd, cost_source=CostSource.PRICED)
+
+    def estimated(
+        self, provider: str, model: str, input_tokens: int, output_tokens: int, at: datetime
+    ) -> Decimal | None:
+        """Return what a call of so many tokens would cost; None: its model has no known price."""
+        return self._cost(
+            Metered(
+                provider=provider,
+                model=model,
+                at=at,
+                input_tokens=input_tokens,
+                output_tokens=output_tokens,
+            )
+        )
 
     def priced_usage(self, bucket: UsageBucket) -> UsageBucket:
         """Return the bucket with its estimate at list price, and what it were without caching."""

@@ -10,11 +10,13 @@ from typing import Annotated, Any, Protocol
 import yaml
 from fastapi import Depends, FastAPI, Header, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
+from starlette.routing import Route
 
 from exporter import __version__
 from exporter.interfaces import PollResult
 from exporter.settings import Settings
 from exporter.sinks.exposition import OPENMETRICS, TEXT, Exposition
+from exporter.web_gate import DESCRIPTION, PATH, Gated, GateRoute
 from exporter.web_push import Receiving, routes
 
 _GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))", re.IGNORECASE)
@@ -33,7 +35,7 @@ class ShownSource(Protocol):
     def last(self) -> PollResult | None: ...
 
 
-class Served(Receiving, Protocol):
+class Served(Receiving, Gated, Protocol):
     """What the server needs of the running exporter."""
 
     exposition: Exposition
@@ -119,12 +121,14 @@ def build(app: Served, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         return yaml.safe_dump(app.settings.model_dump(mode="json", by_alias=True), sort_keys=False)
 
     web.include_router(routes(app, may_push))
+    web.router.routes.insert(0, Route(PATH, GateRoute(app, clock)))
 
     @web.get("/docs", response_class=HTMLResponse, include_in_schema=False)
     def docs() -> str:
         """Show what can be called; the page needs nothing from elsewhere."""
         return _docs_page(web.openapi())
 
+    web.openapi()["paths"][PATH] = DESCRIPTION
     return web
 
 

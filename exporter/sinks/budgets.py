@@ -150,6 +150,10 @@ class BudgetTables:
         """Return by budget how many runs were noticed to have reached its limit."""
         return {row["budget"]: row["runs"] for row in self._rows("runs_over", {"since": since})}
 
+    def models(self, since: datetime) -> list[tuple[str, str]]:
+        """Return provider and model of what was called since then and answered in words."""
+        return [(row["provider"], row["model"]) for row in self._rows("models", {"since": since})]
+
     # --- actions ---------------------------------------------------------------------------
 
     def claim(self, now: datetime, abandoned_after: timedelta) -> ActionDue | None:

@@ -206,3 +206,9 @@ DELETE FROM budget_states WHERE as_of < %(now)s AND period_end > %(now)s
 SELECT budget, count(DISTINCT scope_value) AS runs FROM budget_events
 WHERE period = 'execution' AND threshold_percent >= 100 AND noticed_at >= %(since)s
 GROUP BY 1
+
+-- name: models
+-- What our workflows call and get words of: models that could stand for one another.
+SELECT DISTINCT provider, model FROM llm_calls_hourly
+WHERE bucket_start >= %(since)s AND output_tokens > 0 AND provider <> '' AND model <> ''
+ORDER BY provider, model
