@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -38,6 +39,9 @@ _HOUSEKEEPING_EVERY = timedelta(hours=6)
 _RHYTHMS_EVERY = timedelta(minutes=5)
 _RETRY_START = timedelta(seconds=10)
 _MOST_RECEIVERS = 2
+# How long a thread that reads a source keeps others waiting. With Python's 5 ms the gate's slowest
+# answers in a hundred took 238 ms while a history was read, with this 15 ms.
+_SWITCH_SECONDS = 0.0005
 _FORWARD_EVERY = timedelta(seconds=2)
 KIND_SETTINGS = {kind: entry.settings for kind, entry in KINDS.items()}
 
@@ -190,6 +194,7 @@ class App:
 
     def start(self) -> None:
         """Begin to poll, as soon as the database lets us."""
+        sys.setswitchinterval(_SWITCH_SECONDS)
         self._schedule.start()
         self._start_jobs()
 
