@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from multiprocessing import get_context
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from threading import Event as Pause
 from threading import Thread
 from typing import Annotated
 
@@ -91,7 +92,7 @@ def _serve(served: ASGIApp, port: int, ready: Event) -> None:
 
     def tell() -> None:
         while not server.started:
-            time.sleep(0.05)
+            Pause().wait(0.05)
         ready.set()
 
     Thread(target=tell, daemon=True).start()
@@ -153,7 +154,7 @@ async def ask(port: int) -> tuple[list[float], float]:
 def _keep_working(n8n: SimulatedN8n, until: float) -> None:
     while time.monotonic() < until:
         n8n.step(datetime.now(UTC))
-        time.sleep(0.5)
+        Pause().wait(0.5)
 
 
 def main() -> None:
@@ -170,7 +171,7 @@ def main() -> None:
             ("a route that decides nothing", serve_peer, 0),
         ):
             with new_database(server) as url, running(target, url, n8n_url) as port:
-                time.sleep(settle_seconds)
+                Pause().wait(settle_seconds)
                 worker = Thread(target=_keep_working, args=(n8n, time.monotonic() + SECONDS))
                 worker.start()
                 took, all_ms = uvloop.run(ask(port))
