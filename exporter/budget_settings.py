@@ -14,7 +14,7 @@ from exporter.setting_types import Duration, HttpUrl, Secret, SourceName, Strict
 def _zone(value: str) -> str:
     try:
         ZoneInfo(value)
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):
         raise ValueError(f"{value!r} is no time zone; write for example Europe/Berlin") from None
     return value
 

@@ -2,13 +2,14 @@
 
 import difflib
 import os
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from exporter.consistency import contradictions, told_twice
 from exporter.errors import ConfigurationError
 from exporter.settings import Settings, SourceSettings
 
@@ -130,7 +131,7 @@ def parse(document: object, kinds: Kinds, environ: Mapping[str, str], *, place: 
     mistakes: list[str] = []
     # `web:` with every line below it commented out is an empty mapping.
     document = {
-        str(key): ([] if key in ("sources", "prices") else {}) if value is None else value
+        str(key): ([] if key in _LISTS else {}) if value is None else value
         for key, value in document.items()
     }
     for key, said in _common(environ).items():
@@ -146,10 +147,7 @@ def parse(document: object, kinds: Kinds, environ: Mapping[str, str], *, place: 
         for index, entry in enumerate(entries)
         if (source := _source(index, entry, kinds, environ, mistakes)) is not None
     )
-    for name in {source.name for source in sources}:
-        if sum(source.name == name for source in sources) > 1:
-            mistakes.append(f"sources.{name}: the name stands twice; each source needs its own")
-    mistakes.extend(_read_twice(sources))
+    mistakes.extend(told_twice(sources))
     try:
         settings = Settings.model_validate(
             {**document, "sources": sources}, context={"environ": environ}
@@ -157,34 +155,10 @@ def parse(document: object, kinds: Kinds, environ: Mapping[str, str], *, place: 
     except ValidationError as error:
         mistakes.extend(_messages(error, Settings, ""))
     else:
-        mistakes.extend(_names_taken(settings))
+        mistakes.extend(contradictions(settings))
     if mistakes:
         raise ConfigurationError("\n".join(f"{place}: {mistake}" for mistake in mistakes))
     return settings
-
-
-def _names_taken(settings: Settings) -> Iterator[str]:
-    """Name receivers that are called as a source is, or as each other."""
-    taken = {source.name for source in settings.sources}
-    for key in ("traces", "executions"):
-        receiver = getattr(settings.receivers, key)
-        if receiver.enabled and receiver.name in taken:
-            yield (
-                f"receivers.{key}.name: {receiver.name!r} is the name of a source or receiver "
-                "already; each needs its own"
-            )
-        taken.add(receiver.name)
-
-
-def _read_twice(sources: Sequence[SourceSettings]) -> Iterator[str]:
-    """Name sources that differ in nothing but their name and rhythm: all would count twice."""
-    for later, source in enumerate(sources):
-        for earlier in sources[:later]:
-            if source == earlier.model_copy(update={"name": source.name, "every": source.every}):
-                yield (
-                    f"sources.{source.name}: reads the same as {earlier.name}, "
-                    "and everything would be counted twice; remove one"
-                )
 
 
 def _source(
@@ -206,6 +180,9 @@ def _source(
         return None
 
 
+_LISTS = {
+    name for name, field in Settings.model_fields.items() if get_origin(field.annotation) is tuple
+}
 _NEEDS_MAPPING = "must be a mapping"
 _NEEDS_DAY = "must be a day, for example 2026-01-31"
 _IN_WORDS = {
