@@ -23,6 +23,17 @@ WHERE NOT is_maintenance AND level >= 2 AND phase <> 'scheduled'
     AND started_at <= $__timeTo() AND until_at >= $__timeFrom()
 ORDER BY started_at DESC LIMIT 200"""
 
+# What changes how workflows run; a webhook or an alert changes nothing.
+BUDGET_ACTIONS = """
+SELECT at AS time, at AS timeend,
+    replace(replace(concat_ws(' · ', 'budget ' || budget, CASE action
+        WHEN 'pause' THEN 'switched off ' || target WHEN 'resume' THEN 'switched on ' || target
+        ELSE 'the gate denies' END, reason), '&', '&amp;'), '<', '&lt;') AS text
+FROM v_budget_actions
+WHERE action IN ('pause', 'resume', 'deny') AND state = 'done'
+    AND at >= $__timeFrom() AND at <= $__timeTo()
+ORDER BY at DESC LIMIT 200"""
+
 
 def annotations_and_alerts() -> builder.AnnotationQuery:
     """Return what Grafana draws by itself."""
@@ -39,4 +50,13 @@ def provider_incidents() -> builder.AnnotationQuery:
         builder.AnnotationQuery().name("Provider incidents")
         .datasource(TIMESCALEDB).target(sql_table(INCIDENTS, ref="Anno"))
         .enable(True).hide(False).icon_color("orange")
+    )  # fmt: skip
+
+
+def budget_actions() -> builder.AnnotationQuery:
+    """Return what budgets did: workflows switched off and on, the gate closed."""
+    return (
+        builder.AnnotationQuery().name("Budget actions")
+        .datasource(TIMESCALEDB).target(sql_table(BUDGET_ACTIONS, ref="Anno"))
+        .enable(True).hide(False).icon_color("purple")
     )  # fmt: skip

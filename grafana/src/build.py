@@ -13,6 +13,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder  # noqa: E402
 
 from grafana.src import (  # noqa: E402
     alert_rules,
+    budgets,
     notifications,
     overview,
     providers,
@@ -39,6 +40,7 @@ def products() -> Iterator[tuple[Path, str]]:
         runs.build(),
         run.build(),
         spend.build(),
+        budgets.build(),
         providers.build(),
         *runbooks.build(ALERTS),
     ]

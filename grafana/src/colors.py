@@ -86,3 +86,12 @@ AGE_COLORS: Steps = (
     (300, "orange"),
     (900, "red"),  # from here on ExporterSourceSilent warns of what is read every 5 minutes
 )
+BUDGET_COLORS: Steps = ((None, NEUTRAL), (0.8, "orange"), (1, "red"))
+ACTION_COLORS = {
+    "done": "green",
+    "pending": "light-blue",
+    "begun": "light-blue",
+    "failed": "red",
+    "skipped": GREY,
+    "dry_run": GREY,
+}

@@ -14,7 +14,7 @@ from grafana_foundation_sdk.models import common
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from grafana.src.annotations import annotations_and_alerts, provider_incidents
+from grafana.src.annotations import annotations_and_alerts, budget_actions, provider_incidents
 
 GRID_COLUMNS = 24
 TAG = "aiwf"
@@ -101,8 +101,9 @@ def dashboard(
 ) -> Dashboard:
     """Join lines of panels into a dashboard that the browser cannot save over.
 
-    `shows` is the range of time it opens with; `incidents` of providers are drawn over its panels.
-    One that has no time shows the same whatever range is chosen, and lets nobody choose one.
+    `shows` is the range of time it opens with; `incidents` of providers, and what budgets did, are
+    drawn over its panels. One that has no time shows the same whatever range is chosen, and lets
+    nobody choose one.
     """
     made = (
         builder.Dashboard(title).uid(uid).description(description).tags([tag])
@@ -113,7 +114,7 @@ def dashboard(
         .link(_other_dashboards())
     )  # fmt: skip
     if incidents:
-        made = made.annotation(provider_incidents())
+        made = made.annotation(provider_incidents()).annotation(budget_actions())
     if not has_time:
         made = made.timepicker(builder.TimePicker().hidden(True))
     board = made.build()

@@ -49,6 +49,7 @@ NAMES_NOT_SHOWN = {
     "aiwf_llm_tokens_total": "tokens on the page come from the database",
     "aiwf_llm_cost_usd_total": "cost on the page comes from the database",
     "aiwf_llm_time_to_first_token_seconds": "for a page on models",
+    "aiwf_budgets_as_of_timestamp_seconds": "for people's own alerts",
     "aiwf_config_last_reload_success_timestamp_seconds": "for people's own alerts",
     "aiwf_source_caught_up": "for people's own alerts",
     "aiwf_label_values_folded": "for people's own alerts",
@@ -96,16 +97,17 @@ def test_a_dashboard_is_named_like_its_file_and_not_saved_from_the_browser(board
 
 
 @pytest.mark.parametrize("board", NUMBERED)
-def test_providers_incidents_are_drawn_wherever_there_is_an_axis_of_time(board):
+def test_incidents_and_budget_actions_are_drawn_wherever_there_is_an_axis_of_time(board):
     built_in, *others = board["annotations"]["list"]
 
     assert built_in["builtIn"] == 1
     if all(panel["type"] == "text" for panel in board["panels"]):
         assert others == []
     else:
-        assert [entry["name"] for entry in others] == ["Provider incidents"]
-        assert others[0]["enable"]
-        assert others[0]["target"]["datasource"]["uid"] == "timescaledb"
+        assert [entry["name"] for entry in others] == ["Provider incidents", "Budget actions"]
+        for entry in others:
+            assert entry["enable"]
+            assert entry["target"]["datasource"]["uid"] == "timescaledb"
 
 
 @pytest.mark.parametrize("panel", PANELS)
@@ -207,6 +209,7 @@ def test_every_table_of_failures_leads_to_the_run():
         "Runs found",
         "Where to look further",
         "Its neighbours",
+        "Thresholds reached",
     }
 
 

@@ -271,8 +271,8 @@ MUTATIONS = {
     ),
     "a condition without a query": (
         RULES_FILE,
-        lambda d: _rule(d).update(condition="C"),
-        "condition C",
+        lambda d: _rule(d).update(condition="Z"),
+        "condition Z",
     ),
     "an expression on nothing": (
         RULES_FILE,
