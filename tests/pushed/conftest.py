@@ -47,6 +47,8 @@ def listening(tmp_path: Path, one_database_url: str) -> Iterator[Listening]:
     config.write_text(
         "database: {url: {env: AIWF_DATABASE_URL}}\nweb: {token: {env: AIWF_TOKEN}}\n"
         "content: {capture: full}\n"
+        "budgets: [{name: run, period: execution, limit_usd: 0.05, deny: true}]\n"
+        "gate: {equivalents: {openai/gpt-4o: [openai/gpt-4o-mini]}}\n"
     )
     app = App(config, {"AIWF_DATABASE_URL": one_database_url, "AIWF_TOKEN": TOKEN})
     app.start()

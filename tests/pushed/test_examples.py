@@ -1,5 +1,6 @@
 """The examples do what they say: against a running exporter, and against one that is away."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 
 from tests.conftest import connect
 from tests.pushed.conftest import Listening
-from tests.sources.by_hand import one
+from tests.sources.by_hand import one, wait_until
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NOWHERE = {"AIWF_URL": "http://127.0.0.1:9", "AIWF_TOKEN": "x"}
@@ -220,3 +221,37 @@ def test_a_program_goes_on_where_no_exporter_answers(command: list[str]) -> None
     assert 0 == done.returncode
     assert done.stdout.endswith("worked\n")
     assert "the exporter was not told" in done.stderr
+
+
+ASKING_PYTHON = """
+from gate import DeniedError, Gate
+gate = Gate(execution_id="r1", workflow="enrich", timeout_seconds=5)
+call = {"input_tokens": 100_000, "max_output_tokens": 1000}
+for cheaper in (False, True):
+    try:
+        print(gate.model("openai", "gpt-4o", cheaper=cheaper, **call))
+    except DeniedError as error:
+        print(error)
+"""
+
+
+def test_the_gates_example_prints_what_the_gate_says(listening: Listening) -> None:
+    answer = run([sys.executable, str(EXAMPLES / "gate.py")], listening.environ)
+    assert json.loads(answer.stdout)["allow"] is True
+    assert json.loads(answer.stdout)["input_tokens_estimated"] is True
+
+
+def test_the_gates_example_takes_the_cheaper_model_or_tells_the_reason(
+    listening: Listening,
+) -> None:
+    """The ceiling is 0.05 USD: 100,000 tokens of gpt-4o cost 0.26, of gpt-4o-mini 0.0156."""
+    wait_until(lambda: listening.post("gate", b"{}").json()["as_of"])
+    answer = run([sys.executable, "-c", ASKING_PYTHON], listening.environ)
+    refused, cheaper = answer.stdout.splitlines()
+    assert "0.05 USD of 0.05 USD remain" in refused
+    assert cheaper == "gpt-4o-mini"
+
+
+def test_the_gates_example_goes_on_where_nobody_answers() -> None:
+    answer = run([sys.executable, str(EXAMPLES / "gate.py")], NOWHERE)
+    assert json.loads(answer.stdout) == {"allow": True, "code": "silent", "cheaper_models": []}
