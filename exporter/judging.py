@@ -1,11 +1,12 @@
 """The jobs that conclude from what is stored, at their intervals, one exporter at a time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 
+from exporter.errors import SinkError
 from exporter.judges.budget_actions import Actions
 from exporter.judges.budgets import Budgets, BudgetState
 from exporter.judges.gate import Gate, Known
@@ -13,13 +14,14 @@ from exporter.judges.n8n_workflows import N8nWorkflows
 from exporter.pricing import Pricing
 from exporter.records import BudgetPeriod, BudgetScope, SpendOf
 from exporter.settings import Settings
-from exporter.sinks.budget_gauges import budget_gauges
+from exporter.sinks.budget_gauges import BUDGET_GAUGES, Labels, budget_gauges
 from exporter.sinks.budgets import BudgetTables
 from exporter.sinks.exposition import Exposition
 from exporter.sinks.timescale import TimescaleSink
 from exporter.sources.workflows.n8n.source import N8nSettings
 
 _BUDGETS_EVERY = timedelta(seconds=15)
+_SILENT_AFTER = timedelta(minutes=5)  # what was not looked at for so long is not known
 _MODELS_EVERY = timedelta(minutes=10)
 _MODELS_OF = timedelta(days=7)
 _RUNS_OF = timedelta(minutes=15)  # of those that go on, the cost so far is known to the gate
@@ -58,6 +60,7 @@ class Judging:
         self.gate = Gate(settings.gate, settings.budgets, _price(settings))
         self._models: list[tuple[str, str]] = []
         self._models_at: datetime | None = None
+        self._looked_at: datetime | None = None
 
     def jobs(self) -> Iterator[Job]:
         """Yield every job of the configuration in force."""
@@ -65,21 +68,30 @@ class Judging:
         # so once, by the database.
         yield Job("budgets", _BUDGETS_EVERY, self.look_at_budgets, alone=False)
 
-    def look_at_budgets(self) -> list[BudgetState]:
+    def look_at_budgets(self, now: datetime | None = None) -> list[BudgetState]:
         """See where budgets stand, show it, and do what is due.
 
         Raises:
             SinkError: the database does not answer.
         """
-        now = datetime.now(UTC)
-        states = self._budgets.look(now)
-        self._teach_gate(states, now)
-        self._budget_tables.show(states, now)
-        runs_over = self._budget_tables.runs_over(now - timedelta(hours=1))
-        for metric, values in budget_gauges(self._settings.budgets, states, runs_over, now).items():
-            self._exposition.own_all(metric, values)
+        now = now or datetime.now(UTC)
+        try:
+            states = self._budgets.look(now)
+            self._teach_gate(states, now)
+            self._budget_tables.show(states, now)
+            runs_over = self._budget_tables.runs_over(now - timedelta(hours=1))
+        except SinkError:
+            if self._looked_at is None or now - self._looked_at > _SILENT_AFTER:
+                self._show({metric: {} for metric in BUDGET_GAUGES})
+            raise
+        self._looked_at = now
+        self._show(budget_gauges(self._settings.budgets, states, runs_over, now))
         self._actions.take(now)
         return states
+
+    def _show(self, gauges: Mapping[str, Mapping[Labels, float]]) -> None:
+        for metric, values in gauges.items():
+            self._exposition.own_all(metric, values)
 
     def _teach_gate(self, states: list[BudgetState], now: datetime) -> None:
         if self._models_at is None or now - self._models_at > _MODELS_EVERY:

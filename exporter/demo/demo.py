@@ -17,6 +17,7 @@ import yaml
 from exporter.app import App
 from exporter.demo import coded_workflow
 from exporter.demo.companions import GRAFANA, PROMETHEUS, start_grafana, start_prometheus
+from exporter.demo.company_budgets import BUDGETS
 from exporter.demo.company_process import prepare_n8n, work
 from exporter.demo.company_providers import CompanyProviders
 from exporter.demo.embedded_postgres import EmbeddedPostgres, free_port
@@ -61,7 +62,8 @@ def running_demo(tell: Callable[[str], None]) -> Iterator[Demo]:
         dashboard_password = secrets.token_urlsafe(16)
         configuration = data / "config.yml"
         n8n_source = {"name": "n8n", "kind": "n8n", "url": {"env": "N8N_DATABASE_URL"}}
-        configuration.write_text(yaml.safe_dump({"sources": [n8n_source, *sources]}))
+        settings = {"sources": [n8n_source, *sources], "budgets": list(BUDGETS)}
+        configuration.write_text(yaml.safe_dump(settings))
         app = App(
             configuration,
             {

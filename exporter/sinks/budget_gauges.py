@@ -9,6 +9,14 @@ from exporter.judges.budgets import BudgetState
 from exporter.records import BudgetPeriod
 
 _MOST_VALUES = 20  # of a budget that each customer or model has: more are rows, not series
+BUDGET_GAUGES = (
+    "aiwf_budget_spent_usd",
+    "aiwf_budget_limit_usd",
+    "aiwf_budget_projected_usd",
+    "aiwf_budget_threshold_reached_percent",
+    "aiwf_budget_runs_over",
+)
+"""What is no longer known when the database is away; when it was last looked at stays."""
 Labels = tuple[tuple[str, str], ...]
 
 
@@ -34,15 +42,12 @@ def budget_gauges(
                 projected[labels] = float(state.projected_usd)
             if state.settings.alert:
                 reached[labels] = float(state.reached_percent)
+    ceilings: dict[Labels, float] = {
+        (("budget", budget.name),): float(runs_over.get(budget.name, 0))
+        for budget in budgets
+        if budget.period is BudgetPeriod.EXECUTION
+    }
     return {
-        "aiwf_budget_spent_usd": spent,
-        "aiwf_budget_limit_usd": limits,
-        "aiwf_budget_projected_usd": projected,
-        "aiwf_budget_threshold_reached_percent": reached,
-        "aiwf_budget_runs_over": {
-            (("budget", budget.name),): runs_over.get(budget.name, 0)
-            for budget in budgets
-            if budget.period is BudgetPeriod.EXECUTION
-        },
+        **dict(zip(BUDGET_GAUGES, (spent, limits, projected, reached, ceilings), strict=True)),
         "aiwf_budgets_as_of_timestamp_seconds": {(): now.timestamp()},
     }

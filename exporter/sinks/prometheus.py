@@ -94,12 +94,12 @@ METRICS: Mapping[str, Metric] = {
     "aiwf_provider_incidents_open": Metric("gauge", "Open incidents of a page, maintenances left out.", ("source", "page")),
     "aiwf_provider_status_page_info": Metric("gauge", "Always 1: whose calls the page explains, how it is read, when it alerts.", ("source", "page", "provider", "kind", "alert")),
     # What may be spent. Of a budget that each value has for itself, only the fullest are shown.
-    "aiwf_budget_spent_usd": Metric("gauge", "Spent of a budget in its present period, by the cost of calls as it is known.", ("budget", "scope_value")),
-    "aiwf_budget_limit_usd": Metric("gauge", "Its limit.", ("budget", "scope_value")),
-    "aiwf_budget_projected_usd": Metric("gauge", "What will have been spent at the end of the period, at the present pace.", ("budget", "scope_value")),
-    "aiwf_budget_threshold_reached_percent": Metric("gauge", "Highest threshold that is reached, of budgets that alert; 0: none.", ("budget", "scope_value")),
-    "aiwf_budget_runs_over": Metric("gauge", "Runs of the last hour that cost more than the limit of one execution.", ("budget",)),
-    "aiwf_budgets_as_of_timestamp_seconds": Metric("gauge", "When budgets were last looked at.", ()),
+    "aiwf_budget_spent_usd": _self("gauge", "Spent of a budget in its present period, by the cost of calls as it is known.", "budget", "scope_value"),
+    "aiwf_budget_limit_usd": _self("gauge", "Its limit.", "budget", "scope_value"),
+    "aiwf_budget_projected_usd": _self("gauge", "What will have been spent at the end of the period, at the present pace.", "budget", "scope_value"),
+    "aiwf_budget_threshold_reached_percent": _self("gauge", "Highest threshold that is reached, of budgets that alert; 0: none.", "budget", "scope_value"),
+    "aiwf_budget_runs_over": _self("gauge", "Runs of the last hour that cost more than the limit of one execution.", "budget"),
+    "aiwf_budgets_as_of_timestamp_seconds": _self("gauge", "When budgets were last looked at."),
 }  # fmt: skip
 
 OTHER = "other"
