@@ -266,6 +266,7 @@ class App:
                 fresh = self._acceptable_settings()
                 pollers = self._build_pollers(fresh)
                 receivers = self._build_receivers(fresh)
+                judging = Judging(fresh, self.sink, self.exposition)
                 caught_up = self._caught_up() if self._ready else {}
             except (ConfigurationError, SinkError) as error:
                 redact.learn(self.settings.secrets())
@@ -278,7 +279,8 @@ class App:
             known_before = self._told_kinds(self.settings)
             self._receivers.stop()
             self._receivers, self._forwarders = receivers, self._build_forwarders(fresh)
-            self._judging = Judging(fresh, self.sink, self.exposition)
+            judging.gate.take_over(self._judging.gate)
+            self._judging = judging
             self.budget = Budget(
                 fresh.receivers.max_waiting
             )  # what waits gives back to the old one

@@ -42,6 +42,10 @@ class Holds:
         if len(self._held) > _MOST_PLACES:
             self._held.popitem(last=False)
 
+    def take_over(self, before: "Holds") -> None:
+        """Hold what another holds; for as long as that one would have."""
+        self._held = before._held
+
     def sum(self, place: Place, now: datetime) -> Decimal:
         """Return what is held; what has been held for long enough is let go."""
         if place not in self._held:
@@ -94,6 +98,10 @@ class Rates:
         self._of_others = next((rate for rate in rates if rate.customer is None), None)
         self._windows: OrderedDict[str, _Window] = OrderedDict()
         self._runs: OrderedDict[Place, datetime] = OrderedDict()
+
+    def take_over(self, before: "Rates") -> None:
+        """Go on with the minute and the runs of another."""
+        self._windows, self._runs = before._windows, before._runs
 
     def exceeded(
         self, asking: Asking, input_tokens: int | None, output_tokens: int | None, now: datetime

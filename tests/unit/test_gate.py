@@ -248,3 +248,12 @@ def test_a_customer_with_a_rate_of_its_own_has_not_that_of_the_others() -> None:
     for customer, expected in (("acme", [True, True, False]), ("globex", [True, False, False])):
         asked = [at_gate.ask(Question(customer=customer), NOW).allow for _ in range(3)]
         assert asked == expected
+
+
+def test_a_reload_forgets_nothing_that_was_let_pass() -> None:
+    before = gate(budget(limit_usd="0.05"), rates=[{"tokens_per_minute": 5000}])
+    assert asks(before).allow
+    after = gate(budget(limit_usd="0.06"), rates=[{"tokens_per_minute": 3000}])
+    after.take_over(before)
+    assert asks(after).code == "rate"
+    assert asks(after, now=NOW + timedelta(seconds=61)).code == "budget"
