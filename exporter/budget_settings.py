@@ -3,23 +3,12 @@
 from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from exporter.records import BudgetPeriod, BudgetScope
-from exporter.setting_types import Duration, HttpUrl, Secret, SourceName, Strict
+from exporter.setting_types import Duration, HttpUrl, Secret, SourceName, Strict, Zone
 
-
-def _zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (KeyError, OSError, ValueError):
-        raise ValueError(f"{value!r} is no time zone; write for example Europe/Berlin") from None
-    return value
-
-
-Zone = Annotated[str, AfterValidator(_zone)]
 Percent = Annotated[Decimal, Field(gt=0, le=1000)]
 Usd = Annotated[Decimal, Field(gt=0)]
 Tokens = Annotated[int, Field(strict=True, ge=1)]

@@ -1,5 +1,6 @@
 """Settings of what is concluded: what is expected of a workflow, and what it may cost."""
 
+from exporter.baseline_settings import WorkflowBaselineSettings
 from exporter.setting_types import SourceName, Strict
 
 
@@ -10,6 +11,8 @@ class WorkflowSettings(Strict):
     """Its name as shown in `executions`."""
     source: SourceName | None = None
     """The source it is read from; none means any."""
+    baselines: WorkflowBaselineSettings = WorkflowBaselineSettings()
+    """What of `baselines` is another for it."""
 
     def is_of(self, source: str, workflow: str) -> bool:
         """Whether a workflow is the one that is meant."""

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 
+from exporter.baseline_jobs import BaselineJobs
 from exporter.errors import SinkError
 from exporter.judges.budget_actions import Actions
 from exporter.judges.budgets import Budgets, BudgetState
@@ -20,6 +21,8 @@ from exporter.sinks.exposition import Exposition
 from exporter.sinks.timescale import TimescaleSink
 from exporter.sources.workflows.n8n.source import N8nSettings
 
+_DAYS_EVERY = timedelta(minutes=2)
+_LOOPS_EVERY = timedelta(minutes=1)
 _BUDGETS_EVERY = timedelta(seconds=15)
 _SILENT_AFTER = timedelta(minutes=5)  # what was not looked at for so long is not known
 _MODELS_EVERY = timedelta(minutes=10)
@@ -58,6 +61,7 @@ class Judging:
         }
         self._actions = Actions(settings.budgets, engines, self._budget_tables)
         self.gate = Gate(settings.gate, settings.budgets, _price(settings))
+        self._baselines = BaselineJobs(settings, sink, exposition)
         self._models: list[tuple[str, str]] = []
         self._models_at: datetime | None = None
         self._looked_at: datetime | None = None
@@ -67,6 +71,11 @@ class Judging:
         # Each exporter looks, to show it and to answer at its gate; what is recorded and done is
         # so once, by the database.
         yield Job("budgets", _BUDGETS_EVERY, self.look_at_budgets, alone=False)
+        baselines = self._baselines
+        yield Job("baselines", _DAYS_EVERY, lambda: baselines.look_at_days(datetime.now(UTC)))
+        yield Job("loops", _LOOPS_EVERY, lambda: baselines.look_for_loops(datetime.now(UTC)))
+        show = lambda: baselines.show(datetime.now(UTC))  # noqa: E731
+        yield Job("show baselines", _LOOPS_EVERY, show, alone=False)
 
     def look_at_budgets(self, now: datetime | None = None) -> list[BudgetState]:
         """See where budgets stand, show it, and do what is due.

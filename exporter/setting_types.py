@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -131,3 +133,14 @@ HttpUrl = Annotated[
 SourceName = Annotated[
     str, written(r"[a-z0-9][a-z0-9_-]{0,62}", "a name of a-z, 0-9, - and _, at most 63 long")
 ]
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, OSError, ValueError):
+        raise ValueError(f"{value!r} is no time zone; write for example Europe/Berlin") from None
+    return value
+
+
+Zone = Annotated[str, AfterValidator(_zone)]

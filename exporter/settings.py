@@ -19,6 +19,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from exporter.baseline_settings import BaselineSettings
 from exporter.budget_settings import BudgetSettings, GateSettings
 from exporter.judge_settings import WorkflowSettings
 from exporter.setting_types import Duration, HttpUrl, Secret, SourceName, Strict, written
@@ -187,6 +188,7 @@ class Settings(Strict):
     workflows: tuple[WorkflowSettings, ...] = ()
     budgets: tuple[BudgetSettings, ...] = ()
     gate: GateSettings = GateSettings()
+    baselines: BaselineSettings = BaselineSettings()
     sources: tuple[SerializeAsAny[SourceSettings], ...] = ()
 
     def secrets(self) -> Iterator[str]:

@@ -4,6 +4,7 @@ Times are aware UTC and end in `_at`; durations are float seconds; money is `Dec
 `None` means unknown, never zero.
 """
 
+from exporter.records.baselines import RUNAWAY_MEASURES, Anomaly, Comparison, Measure
 from exporter.records.budgets import (
     ActionDue,
     ActionKind,
@@ -82,17 +83,20 @@ Record = (
 __all__ = [
     "FINAL_STATUSES",
     "OPEN_STATUSES",
+    "RUNAWAY_MEASURES",
     "ActionDue",
     "ActionKind",
     "ActionState",
     "ActionWanted",
     "Amounts",
+    "Anomaly",
     "Balance",
     "BucketWindow",
     "BudgetEvent",
     "BudgetPeriod",
     "BudgetScope",
     "CallSignal",
+    "Comparison",
     "ComponentStatus",
     "CostBucket",
     "CostSource",
@@ -107,6 +111,7 @@ __all__ = [
     "IncidentUpdate",
     "Json",
     "LlmCall",
+    "Measure",
     "Operation",
     "Outcome",
     "PageReading",

@@ -10,7 +10,7 @@ from threading import Lock
 
 from exporter.interfaces import Counter, Increment, PollResult, Present
 from exporter.sinks.gauges import Series, gauges_of
-from exporter.sinks.prometheus import METRICS, Bookkeeper, LabelCaps
+from exporter.sinks.prometheus import METRICS, Bookkeeper, LabelCaps, Labels
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -83,6 +83,11 @@ class Exposition:
                 series: value for series, value in self._own.items() if label not in series[1]
             }
             self._generation += 1
+
+    def labels(self, **values: str) -> Labels:
+        """Order labels and fit them into their caps."""
+        with self._lock:
+            return self._bookkeeper.labels(**values)
 
     def own(self, metric: str, value: float, **labels: str) -> None:
         """Set a metric of the exporter itself."""
@@ -287,4 +292,6 @@ def _escaped(value: str) -> str:
 def number(value: float) -> str:
     """Write a number as Prometheus reads it."""
     value = float(value)
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
     return f"{value:.0f}" if value.is_integer() and abs(value) < 1e15 else repr(value)

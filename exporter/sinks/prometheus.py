@@ -100,6 +100,13 @@ METRICS: Mapping[str, Metric] = {
     "aiwf_budget_threshold_reached_percent": _self("gauge", "Highest threshold that is reached, of budgets that alert; 0: none.", "budget", "scope_value"),
     "aiwf_budget_runs_over": _self("gauge", "Runs of the last hour that cost more than the limit of one execution.", "budget"),
     "aiwf_budgets_as_of_timestamp_seconds": _self("gauge", "When budgets were last looked at."),
+    # What is usual for workflows; days begin in the zone of `baselines`.
+    "aiwf_workflow_cost_usd": Metric("gauge", "Cost of a workflow's model calls, today so far and yesterday, where it is known.", ("source", "workflow", "window")),
+    "aiwf_cost_baseline_usd": Metric("gauge", "What such a day usually costs: the median of the same weekday in four weeks, else of the last days with runs.", ("source", "workflow", "window")),
+    "aiwf_anomaly_ratio": Metric("gauge", "What is far from usual, as a multiple of it; infinite where usual is 0.", ("source", "workflow", "measure", "window")),
+    "aiwf_runaway": Metric("gauge", "Whether the workflow loops, by calls_per_run, retries_per_run or runs_per_hour; shown from when it did until a day after.", ("source", "workflow", "measure")),
+    "aiwf_runaway_observed": Metric("gauge", "While it loops: calls or retries of the worst run, or runs of the last hour.", ("source", "workflow", "measure")),
+    "aiwf_runaway_usual": Metric("gauge", "While it loops: what would be usual.", ("source", "workflow", "measure")),
 }  # fmt: skip
 
 OTHER = "other"
