@@ -264,6 +264,15 @@ def test_a_steady_month_has_no_false_alarm(ours: Ours) -> None:
             jobs.look_at_days(now)
 
     assert [] == ours.anomalies("workflow", "measure", "day", "baseline_value", "observed_value")
+    # It would have told: the next night costs three times as much.
+    nightly.records.clear()
+    nightly.run(TODAY + 2 * HOUR, calls=160, usd="27")
+    ours.write(nightly)
+    jobs.look_at_days(TODAY + 3 * HOUR)
+    jobs.look_for_loops(TODAY + 2 * HOUR + MINUTE)
+    assert [("Nightly", "calls_per_run"), ("Nightly", "cost_per_day")] == ours.anomalies(
+        "workflow", "measure"
+    )
 
 
 def test_a_business_that_grows_by_ten_percent_a_week_is_not_flagged(ours: Ours) -> None:

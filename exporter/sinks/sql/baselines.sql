@@ -151,7 +151,7 @@ SELECT (
 
 -- name: against_usual_runs
 -- Usual: what 99 of 100 of the workflow's last 1,000 ended runs stay within, those of the last hour
--- and those that were flagged left out; of at least 20. It is asked for the few runs above.
+-- those in question and those that were flagged left out; of at least 20. It is asked for the few runs above.
 WITH found AS MATERIALIZED (
     SELECT *, row_number() OVER (PARTITION BY source, workflow_id ORDER BY amount DESC) AS place
     FROM ({amounts}) a
@@ -168,6 +168,10 @@ WITH found AS MATERIALIZED (
                 AND e.created_at <= %(now)s - interval '60 minutes'
                 AND e.status IN ('success', 'error', 'timeout', 'crashed')
                 AND e.unknown_steps_reason IS NULL
+                AND NOT EXISTS (
+                    SELECT FROM found g
+                    WHERE g.source = e.source AND g.execution_id = e.execution_id
+                )
                 AND NOT EXISTS (
                     SELECT FROM anomalies a
                     WHERE a.source = e.source AND a.workflow_id = e.workflow_id
