@@ -12,7 +12,7 @@ BEGIN
                 'duration_bucket', 'duration_bucket_seconds', 'split_range',
                 'is_chosen', 'range_and_before', 'utc_day', 'known_cost', 'status_word',
                 'typed_number', 'found_runs', 'run_key', 'hex_id',
-                'seconds_in'
+                'seconds_in', 'measure_text'
             )
         )
         ORDER BY name

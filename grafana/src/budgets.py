@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from grafana.src import budgets_queries as queries
+from grafana.src.baseline_panels import AGAINST_USUAL
 from grafana.src.colors import ACTION_COLORS, ANY_IS_ORANGE, BUDGET_COLORS, NONE_IS_GREEN
 from grafana.src.columns import Column
 from grafana.src.layout import TAG, Dashboard, Line, dashboard
@@ -154,6 +155,6 @@ def build() -> Dashboard:
         title="AI workflows: budgets",
         description="What may be spent and what is left, where it is heading, and what was done.",
         tag=TAG,
-        lines=[NUMBERS, WHERE_THEY_STAND, OVER_TIME, WHAT_HAPPENED],
+        lines=[NUMBERS, WHERE_THEY_STAND, OVER_TIME, WHAT_HAPPENED, AGAINST_USUAL],
         shows=("now-7d", "now"),
     )

@@ -209,6 +209,7 @@ def test_every_table_of_failures_leads_to_the_run():
         "Runs found",
         "Where to look further",
         "Its neighbours",
+        "Far from usual",
         "Thresholds reached",
     }
 

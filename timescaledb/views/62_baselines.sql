@@ -98,6 +98,17 @@ SELECT b.source, b.workflow_id, w.workflow, b.measure, b.as_of_day, b.zone, b.ba
 FROM baselines b
 JOIN workflows w ON w.source = b.source AND w.workflow_id = b.workflow_id;
 
+-- A number in its unit, as people read it.
+CREATE FUNCTION measure_text(measure text, value numeric) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE
+    WHEN measure LIKE 'cost%' AND value < 1 AND value > 0 THEN round(value, 4) || ' USD'
+    WHEN measure LIKE 'cost%' THEN round(value, 2) || ' USD'
+    WHEN measure LIKE 'duration%' THEN round(value, 1) || ' s'
+    WHEN measure = 'error_rate' THEN round(100 * value, 1) || ' %'
+    ELSE round(value)::text
+END;
+
 -- What was far from usual? Both numbers as they were at their worst; ratio is NULL where usual is 0.
 CREATE VIEW v_anomalies AS
 SELECT a.first_seen_at, a.last_seen_at, a.day, a.source, a.workflow_id, w.workflow, a.measure,
