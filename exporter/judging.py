@@ -71,11 +71,9 @@ class Judging:
         # Each exporter looks, to show it and to answer at its gate; what is recorded and done is
         # so once, by the database.
         yield Job("budgets", _BUDGETS_EVERY, self.look_at_budgets, alone=False)
-        baselines = self._baselines
-        yield Job("baselines", _DAYS_EVERY, lambda: baselines.look_at_days(datetime.now(UTC)))
-        yield Job("loops", _LOOPS_EVERY, lambda: baselines.look_for_loops(datetime.now(UTC)))
-        show = lambda: baselines.show(datetime.now(UTC))  # noqa: E731
-        yield Job("show baselines", _LOOPS_EVERY, show, alone=False)
+        yield Job("baselines", _DAYS_EVERY, _at_present(self._baselines.look_at_days))
+        yield Job("loops", _LOOPS_EVERY, _at_present(self._baselines.look_for_loops))
+        yield Job("show baselines", _LOOPS_EVERY, _at_present(self._baselines.show), alone=False)
 
     def look_at_budgets(self, now: datetime | None = None) -> list[BudgetState]:
         """See where budgets stand, show it, and do what is due.
@@ -118,6 +116,10 @@ class Judging:
                 models=self._models,
             )
         )
+
+
+def _at_present(run: Callable[[datetime], object]) -> Callable[[], object]:
+    return lambda: run(datetime.now(UTC))
 
 
 def _price(settings: Settings) -> Callable[[str, str, int, int, datetime], Decimal | None]:

@@ -213,7 +213,7 @@ def test_a_metric_has_our_prefix_a_sentence_and_known_labels(name: str) -> None:
         "source", "workflow", "status", "provider", "model", "direction", "error_type", "result",
         "reason", "outcome", "version", "label", "cost_source", "cost_kind", "window", "balance",
         "unit", "report", "amounts", "page", "component", "cause", "kind", "alert", "signal",
-        "target",
+        "target", "budget", "scope_value", "measure",
     }  # fmt: skip
 
 
