@@ -199,9 +199,9 @@ def test_what_is_acknowledged_waits_in_the_database_until_it_is_sent(
         with traces_into(tmp_path, one_database_url, BEGUN, traces={"forward": forward}) as traces:
             (forwarder,) = traces.app._forwarders
             forwarder._clock = traces.clock
-            traces.app._forward(forwarder)
+            forwarder.run()
             traces.clock.advance(minutes=10)
-            traces.app._forward(forwarder)
+            forwarder.run()
 
         bodies = [request.partition(b"\r\n\r\n")[2] for request in web.requests]
         assert as_protobuf(GUIDE) in bodies
