@@ -54,7 +54,8 @@ class BudgetSettings(Strict):
         Decimal(80),
         Decimal(100),
     )
-    """Percent of the limit that are told when they are reached."""
+    """Percent of the limit that are told when they are reached; of one execution only 100, unless
+    others are written."""
     alert: bool = True
     """Show reached thresholds to the alert rules."""
     webhook: WebhookAction | None = None
@@ -63,6 +64,14 @@ class BudgetSettings(Strict):
     """The gate refuses what would cost more than remains."""
     dry_run: bool = False
     """Record what would be done, and do none of it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_one_execution(cls, told: object) -> object:
+        """A run that costs half of what it may is no news."""
+        if isinstance(told, dict) and told.get("period") == BudgetPeriod.EXECUTION:
+            return {"thresholds": [100], **told}
+        return told
 
     @field_validator("thresholds")
     @classmethod

@@ -104,13 +104,12 @@ OVER_TIME = Line(
     ],
 )
 
-WHAT_HAPPENED = Line(
+EVENTS = Line(
     heading="What happened",
     height=9,
     cells=[
         table(
             "Thresholds reached",
-            width=12,
             help="Once per threshold and period, with the run that reached it; of one execution's"
             " budget, the run itself.",
             target=sql_table(queries.EVENT_ROWS),
@@ -126,10 +125,15 @@ WHAT_HAPPENED = Line(
                 run_column(width_px=90),
                 Column(name="Source", unit=TEXT, width_px=90, unknown=_UNKNOWN),
             ],
-        ),
+        )
+    ],
+)
+
+ACTIONS = Line(
+    height=9,
+    cells=[
         table(
             "What was done",
-            width=12,
             help="Alerts, webhooks, workflows switched off and on, and the gate; each once, with"
             " its reason. A dry run did nothing.",
             target=sql_table(queries.ACTION_ROWS),
@@ -138,12 +142,12 @@ WHAT_HAPPENED = Line(
                 Column(name="At", unit=TIME, width_px=160),
                 Column(name="Action", unit=TEXT, width_px=85, filter=True),
                 Column(name="State", unit=TEXT, width_px=85, colors=ACTION_COLORS, filter=True),
-                Column(name="Target", unit=TEXT, unknown=" ", filter=True),
-                Column(name="Budget", unit=TEXT, width_px=110, filter=True),
+                Column(name="Target", unit=TEXT, width_px=150, unknown=" ", filter=True),
+                Column(name="Budget", unit=TEXT, width_px=130, filter=True),
                 Column(name="Why", unit=TEXT, inspect=True),
-                Column(name="What came of it", unit=TEXT, unknown=" ", inspect=True),
+                Column(name="What came of it", unit=TEXT, width_px=200, unknown=" ", inspect=True),
             ],
-        ),
+        )
     ],
 )
 
@@ -155,6 +159,6 @@ def build() -> Dashboard:
         title="AI workflows: budgets",
         description="What may be spent and what is left, where it is heading, and what was done.",
         tag=TAG,
-        lines=[NUMBERS, WHERE_THEY_STAND, OVER_TIME, WHAT_HAPPENED, AGAINST_USUAL],
+        lines=[NUMBERS, WHERE_THEY_STAND, OVER_TIME, EVENTS, ACTIONS, AGAINST_USUAL],
         shows=("now-7d", "now"),
     )

@@ -19,7 +19,8 @@ SELECT extract(epoch FROM min(exhausted_at) FILTER (WHERE used_ratio < 1) - now(
 FROM v_budgets"""
 
 BUDGET_ROWS = """
-SELECT budget AS "Budget", concat_ws(' ', nullif(scope, 'total'), scope_value) AS "Of",
+SELECT budget AS "Budget", CASE scope WHEN 'total' THEN 'everything'
+        ELSE concat_ws(' ', scope, scope_value) END AS "Of",
     period AS "Period", used_ratio AS "Used", spent_usd::float8 AS "Spent",
     limit_usd::float8 AS "Limit", remaining_usd::float8 AS "Left",
     pace_usd_per_hour::float8 AS "USD an hour", projected_usd::float8 AS "At its end",

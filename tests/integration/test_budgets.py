@@ -223,6 +223,15 @@ def test_a_run_over_its_ceiling_is_flagged_while_it_runs(ours: Ours) -> None:
     assert ours.tables.runs_over(NOON) == {"b": 1}
 
 
+def test_half_of_a_ceiling_is_no_news_unless_it_is_asked_for(ours: Ours) -> None:
+    ours.tells(paid(1, "0.3"))
+    ours.look(NOON + timedelta(minutes=5), budget(period="execution", limit_usd="0.5"))
+    assert ours.rows("SELECT * FROM budget_events") == []
+    asked = budget(period="execution", limit_usd="0.5", thresholds=[50, 100])
+    ours.look(NOON + timedelta(minutes=5), asked)
+    assert len(ours.rows("SELECT * FROM budget_events")) == 1
+
+
 def test_runs_of_other_customers_have_no_ceiling_of_this_one(ours: Ours) -> None:
     ours.tells(paid(1, "1", customer="acme"), paid(2, "1", customer="globex"))
     ceiling = budget(period="execution", limit_usd="0.5", scope="customer", value="acme")

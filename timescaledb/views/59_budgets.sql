@@ -1,12 +1,17 @@
 -- Where does each budget stand? As of the newest look at it.
 CREATE VIEW v_budgets AS
-SELECT budget, scope, nullif(scope_value, '') AS scope_value, period, zone, period_start, period_end,
-    limit_usd, spent_usd, limit_usd - spent_usd AS remaining_usd,
-    (spent_usd / limit_usd)::double precision AS used_ratio, unpriced_calls, pace_usd_per_hour,
-    projected_usd, (projected_usd / limit_usd)::double precision AS projected_ratio, exhausted_at,
-    is_dry_run, as_of
-FROM budget_states
-WHERE period_end > now();
+SELECT b.budget, b.scope, nullif(b.scope_value, '') AS scope_value, b.period, b.zone, b.period_start,
+    b.period_end, b.limit_usd, b.spent_usd, b.limit_usd - b.spent_usd AS remaining_usd,
+    (b.spent_usd / b.limit_usd)::double precision AS used_ratio, b.unpriced_calls,
+    b.pace_usd_per_hour, b.projected_usd,
+    (b.projected_usd / b.limit_usd)::double precision AS projected_ratio,
+    -- When the limit was reached, or will be at this pace.
+    CASE WHEN b.spent_usd >= b.limit_usd THEN e.crossed_at ELSE b.exhausted_at END AS exhausted_at,
+    b.is_dry_run, b.as_of
+FROM budget_states b
+LEFT JOIN budget_events e ON e.budget = b.budget AND e.scope_value = b.scope_value
+    AND e.period_start = b.period_start AND e.threshold_percent = 100 AND e.limit_usd = b.limit_usd
+WHERE b.period_end > now();
 
 -- Which thresholds were reached, when, and with which run?
 CREATE VIEW v_budget_events AS
