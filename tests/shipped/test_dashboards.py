@@ -44,7 +44,6 @@ NAMES_NOT_SHOWN = {
     # Metrics that no panel and no alert uses, each for a reason.
     "aiwf_execution_duration_seconds": "durations on the page come from the database, exactly",
     "aiwf_execution_errors_total": "the failures on the page come from the database",
-    "aiwf_items_total": "items on the page come from the database",
     "aiwf_llm_estimated_calls_total": "the table's column Estimated comes from the database",
     "aiwf_llm_tokens_total": "tokens on the page come from the database",
     "aiwf_llm_cost_usd_total": "cost on the page comes from the database",
